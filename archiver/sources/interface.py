@@ -1,0 +1,65 @@
+"""Where mail is read from, and where it is restored to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from archiver.model import Body, Fetched, Folder, FolderStatus, Refused, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the writer remembers of a folder's current epoch: the committed cursor and the live places (uid -> flags)."""
+
+    status: FolderStatus
+    flags: Mapping[int, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a source found in a folder.
+
+    rows: metadata of every message not in `Known`, plus every one whose flags may have changed.
+    uids: all UIDs on the server, or None when the server did not have to be asked (then `vanished` is complete).
+    vanished: UIDs reported gone (RFC 7162), already verified where the number was suspicious.
+    """
+
+    status: FolderStatus
+    rows: Sequence[Row]
+    uids: frozenset[int] | None
+    vanished: frozenset[int] = frozenset()
+
+
+class Source(Protocol):
+    """A login that mail is only ever read from. Not thread-safe: one source a thread.
+
+    Raises AuthError, ConnectError, QuotaError (throttled) for the account, ProtocolError for one folder.
+    """
+
+    def folders(self) -> list[Folder]:
+        """Every folder that can hold messages, with its status where one round trip gives it."""
+
+    def listing(self, folder: Folder, known: Known | None) -> Listing:
+        """Changes of a folder since `known`; everything when it is None or its UIDVALIDITY differs."""
+
+    def fetch(self, folder: Folder, rows: Sequence[Row]) -> Iterator[Fetched | Refused]:
+        """The messages, in any order, each UID once; a message gone in the meantime is a Refused."""
+
+    def close(self) -> None:
+        """Log out; never raises."""
+
+
+class Target(Protocol):
+    """A login that messages are appended to (RFC 3501 section 6.3.11)."""
+
+    def holds(self, folder: str, message: Body) -> bool:
+        """Whether the folder has this message already, line ends apart, so that a second restore appends nothing."""
+
+    def append(self, folder: str, message: Body, flags: Sequence[str], date: datetime | None) -> None:
+        """Append, creating the folder (levels joined by "/") when it is missing."""
+
+    def close(self) -> None:
+        """Log out; never raises."""
