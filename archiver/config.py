@@ -1,0 +1,212 @@
+"""One TOML file -> typed settings. Every mistake is told with its line and key, all at once, before anything starts."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from archiver.errors import ConfigError
+from archiver.secrets import Secret, secret_of
+from archiver.toml_table import KeyPath, Mistake, Table, positions
+
+Security = Literal["tls", "starttls", "plain"]
+PORTS: dict[Security, int] = {"tls": 993, "starttls": 143, "plain": 143}
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+MAX_CONFIG = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSettings:
+    """Where the archive lives. `copies`: how many stores must confirm a commit; `work`: state, catalog and spool."""
+
+    stores: tuple[str, ...]
+    copies: int
+    work: Path
+    passphrase: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """One login. `folders` and `skip` are globs over decoded folder names ("/" between levels); `timeout`: seconds."""
+
+    name: str
+    host: str
+    port: int
+    security: Security
+    user: str
+    password: Secret
+    provider: str | None
+    folders: tuple[str, ...]
+    skip: tuple[str, ...]
+    connections: int
+    timeout: float
+    ca_file: Path | None
+
+    def wants(self, folder: str) -> bool:
+        """Whether a folder is to be archived: it matches `folders` (all, when none are given) and not `skip`."""
+        taken = not self.folders or any(fnmatchcase(folder, glob) for glob in self.folders)
+        return taken and not any(fnmatchcase(folder, glob) for glob in self.skip)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The configuration file as a whole."""
+
+    path: Path
+    archive: ArchiveSettings
+    accounts: tuple[AccountSettings, ...]
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the settings: `path`, else $MAILARK_CONFIG, else the platform's own place.
+
+    Raises ConfigError that lists every mistake.
+    """
+    path = (path or default_path()).expanduser().absolute()
+    text = _read(path)
+    mistakes: list[Mistake] = []
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _refused(path, [_syntax(error)]) from error
+    lines = positions(text)
+    top = Table((), values, lines, mistakes)
+    archive = _archive(_subtable(top, "archive", values, lines, mistakes), path.parent)
+    accounts = _accounts(top, values, lines, mistakes, path.parent)
+    top.finish()
+    if mistakes:
+        raise _refused(path, sorted(set(mistakes)))
+    return Settings(path, archive, accounts)
+
+
+def default_path() -> Path:
+    """$MAILARK_CONFIG, else mailark.toml in the platform's folder for configuration."""
+    given = os.environ.get("MAILARK_CONFIG")
+    return Path(given) if given else _platform("APPDATA", "XDG_CONFIG_HOME", ".config") / "mailark.toml"
+
+
+def default_work() -> Path:
+    """The platform's folder for application data."""
+    return _platform("LOCALAPPDATA", "XDG_DATA_HOME", ".local/share")
+
+
+def _platform(windows: str, xdg: str, below_home: str) -> Path:
+    """XDG base directories on Unix (freedesktop.org), ~/Library/Application Support on macOS, %APPDATA% on Windows."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get(windows) or home) / "mailark"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "mailark"
+    return Path(os.environ.get(xdg) or home / below_home) / "mailark"
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_CONFIG:
+            raise ConfigError(f"{path} is larger than {MAX_CONFIG} bytes: not a configuration")
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no configuration at {path}", "write one, or name it with --config or $MAILARK_CONFIG"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from error
+
+
+def _syntax(error: tomllib.TOMLDecodeError) -> Mistake:
+    text = str(error)
+    found = re.search(r"\(at line (\d+), column \d+\)", text)
+    return Mistake(int(found[1]) if found else 0, "", f"not TOML: {text}")
+
+
+def _refused(path: Path, mistakes: list[Mistake]) -> ConfigError:
+    if len(mistakes) == 1:
+        return ConfigError(f"{path}: {mistakes[0]}")
+    return ConfigError("\n  ".join([f"{path}: {len(mistakes)} mistakes", *map(str, mistakes)]))
+
+
+def _subtable(
+    top: Table, name: str, values: Mapping[str, Any], lines: Mapping[KeyPath, int], mistakes: list[Mistake]
+) -> Table:
+    found = top.raw(name)
+    if not isinstance(found, dict):
+        top.wrong(name, "is missing" if found is None else f"must be a table: [{name}]")
+        return Table((name,), {}, lines, [])
+    return Table((name,), found, lines, mistakes)
+
+
+def _archive(table: Table, folder: Path) -> ArchiveSettings:
+    given = table.strings("stores", required=True)
+    if "stores" in table and table.raw("stores") == []:
+        table.wrong("stores", "names no store")
+    stores = tuple(_store(url, folder) for url in given)
+    for url in sorted({url for url in stores if stores.count(url) > 1}):
+        table.wrong("stores", f"{url} is named twice; a store counts as one copy only")
+    copies = table.number("copies", min(2, len(stores)) or 1, 1, 100)
+    if stores and copies > len(stores):
+        table.wrong("copies", f"{copies} copies need as many stores, and there are {len(stores)}")
+    work = table.text("work")
+    passphrase = secret_of(table, "passphrase", "the archive's passphrase", "passphrase", folder, required=False)
+    table.finish()
+    return ArchiveSettings(stores, copies, folder / Path(work).expanduser() if work else default_work(), passphrase)
+
+
+def _store(url: str, folder: Path) -> str:
+    """A URL as it is; a path made absolute, relative to the configuration's own folder."""
+    return url if re.match(r"[a-z][a-z0-9+.-]+:", url) else str((folder / Path(url).expanduser()).resolve())
+
+
+def _accounts(
+    top: Table, values: Mapping[str, Any], lines: Mapping[KeyPath, int], mistakes: list[Mistake], folder: Path
+) -> tuple[AccountSettings, ...]:
+    found = top.raw("account") or []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        top.wrong("account", "accounts are written as [[account]], with two brackets")
+        return ()
+    tables = [Table(("account", index), item, lines, mistakes) for index, item in enumerate(found)]
+    accounts = [_account(table, folder) for table in tables]
+    names = [str(item.get("name", "")).casefold() for item in found]
+    for index, table in enumerate(tables):
+        if names[index] and names[index] in names[:index]:
+            table.wrong("name", f'a second account "{found[index]["name"]}"; names must differ')
+    return tuple(account for account in accounts if account)
+
+
+def _account(table: Table, folder: Path) -> AccountSettings | None:
+    name = table.text("name", required=True)
+    if name and (len(name) > 100 or "/" in name or not name.isprintable()):
+        table.wrong("name", "must be at most 100 printable characters without /")
+    provider = table.text("provider") or None
+    host = table.text("host", required=True)
+    security = cast(Security, table.choice("security", "tls", PORTS))
+    if security == "plain" and host and host not in LOOPBACK:
+        table.wrong("security", '"plain" sends the password readable to all; it is for this machine (localhost) only')
+    user = table.text("user", required=True)
+    password = secret_of(table, "password", f"account {name}", user, folder, required=True)
+    ca_file = table.text("ca_file")
+    if ca_file and not (folder / Path(ca_file).expanduser()).is_file():
+        table.wrong("ca_file", "there is no such file")
+    port = table.number("port", PORTS[security], 1, 65535)
+    connections = table.number("connections", 2, 1, 16)
+    timeout = table.number("timeout", 60, 1, 3600)
+    globs = _globs(table, "folders"), _globs(table, "skip")
+    table.finish()
+    if password is None:
+        return None
+    ca = folder / Path(ca_file).expanduser() if ca_file else None
+    return AccountSettings(name, host, port, security, user, password, provider, *globs, connections, timeout, ca)
+
+
+def _globs(table: Table, key: str) -> tuple[str, ...]:
+    globs = table.strings(key)
+    for glob in globs:
+        if re.search(r"\[(?![!]?[^]]+\])", glob):
+            table.wrong(key, f'"{glob}" has a [ that is not closed')
+    return globs
