@@ -1,0 +1,156 @@
+"""The commits of this writer, as the state keeps them: recorded before anything is sent, until all stores hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import apsw
+
+from archiver.model import MessageId
+from archiver.state import PackRecord, State
+from archiver.vault.commit import Commit, Staged
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS commits(
+  seq INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, manifest BLOB, time TEXT NOT NULL,
+  settled INTEGER NOT NULL DEFAULT 0, released INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS object(
+  seq INTEGER NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, path TEXT NOT NULL,
+  PRIMARY KEY(seq, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS confirmation(
+  seq INTEGER NOT NULL, store TEXT NOT NULL, PRIMARY KEY(seq, store)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What is durable in the spool and in no commit yet. The ids bound it: batches recorded meanwhile stay pending."""
+
+    packs: tuple[PackRecord, ...]
+    lines: tuple[tuple[str, bytes], ...]
+    """(era, one zstd frame of catalog lines), oldest first."""
+    messages: tuple[MessageId, ...]
+    """Messages whose first copy lies in these packs, sorted."""
+    last_pack: int
+    last_lines: int
+    last_cursor: int
+
+    def __bool__(self) -> bool:
+        return bool(self.packs or self.lines)
+
+
+class CommitJournal:
+    """Implements `archiver.vault.commit.Journal` over the state database."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        with state.transaction() as db:
+            db.execute(SCHEMA)
+
+    def pending(self) -> Pending:
+        """Everything recorded since the last commit."""
+        rows = self._state.rows
+        packs = rows("SELECT id, name, sha256, size, path FROM pack WHERE seq IS NULL ORDER BY id")
+        lines = rows("SELECT id, era, data FROM lines ORDER BY id")
+        cursor = rows("SELECT coalesce(max(id), 0) FROM cursor WHERE seq IS NULL")[0][0]
+        messages = rows(
+            "SELECT message.id FROM message JOIN pack ON pack.id = message.pack "
+            "WHERE pack.seq IS NULL AND pack.id <= ?",
+            (max((p[0] for p in packs), default=0),),
+        )
+        return Pending(
+            packs=tuple(PackRecord(name, sha, size, Path(path)) for _, name, sha, size, path in packs),
+            lines=tuple((era, data) for _, era, data in lines),
+            messages=tuple(sorted(bytes(m[0]).hex() for m in messages)),
+            last_pack=max((p[0] for p in packs), default=0),
+            last_lines=max((line[0] for line in lines), default=0),
+            last_cursor=cursor,
+        )
+
+    def head(self) -> tuple[int, str]:
+        """(seq, SHA-256) of the last recorded manifest; (0, "") before the first."""
+        rows = self._state.rows("SELECT seq, sha256 FROM commits ORDER BY seq DESC LIMIT 1")
+        return (rows[0][0], rows[0][1]) if rows else (0, "")
+
+    def record(self, commit: Commit, sha256: str, pending: Pending, when: datetime) -> None:
+        """Bind what was pending to this commit, in one transaction, before anything is sent."""
+        with self._state.transaction() as db:
+            db.execute(
+                "INSERT INTO commits(seq, name, sha256, manifest, time) VALUES(?, ?, ?, ?, ?)",
+                (commit.seq, commit.name, sha256, commit.manifest, when.isoformat()),
+            )
+            db.executemany(
+                "INSERT INTO object(seq, name, sha256, size, path) VALUES(?, ?, ?, ?, ?)",
+                [(commit.seq, o.name, o.sha256, o.size, str(o.path)) for o in commit.objects],
+            )
+            db.execute("UPDATE pack SET seq = ? WHERE seq IS NULL AND id <= ?", (commit.seq, pending.last_pack))
+            db.execute("UPDATE cursor SET seq = ? WHERE seq IS NULL AND id <= ?", (commit.seq, pending.last_cursor))
+            db.execute("DELETE FROM lines WHERE id <= ?", (pending.last_lines,))
+
+    # -- archiver.vault.commit.Journal
+
+    def unfinished(self) -> list[Commit]:
+        """Commits that some store may still lack, oldest first."""
+        rows = self._state.rows("SELECT seq, name, manifest FROM commits WHERE released = 0 ORDER BY seq")
+        return [Commit(seq, name, bytes(manifest), self._objects(seq)) for seq, name, manifest in rows]
+
+    def _objects(self, seq: int) -> tuple[Staged, ...]:
+        rows = self._state.rows("SELECT name, size, sha256, path FROM object WHERE seq = ? ORDER BY name", (seq,))
+        return tuple(Staged(name, size, sha256, Path(path)) for name, size, sha256, path in rows)
+
+    def confirmations(self, seq: int) -> frozenset[str]:
+        """URLs of the stores that hold this commit."""
+        return frozenset(r[0] for r in self._state.rows("SELECT store FROM confirmation WHERE seq = ?", (seq,)))
+
+    def confirm(self, seq: int, store_url: str) -> None:
+        """A store holds the manifest, and so everything it names."""
+        with self._state.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO confirmation(seq, store) VALUES(?, ?)", (seq, store_url))
+
+    def settle(self, seq: int) -> None:
+        """Enough stores hold the commit: the folder cursors it carries move."""
+        with self._state.transaction() as db:
+            db.execute("UPDATE commits SET settled = 1 WHERE seq = ?", (seq,))
+            _apply_cursors(db, "seq <= ?", (seq,))
+
+    def move_idle_cursors(self) -> None:
+        """Move cursors that no commit has to carry, for their folders' new status brought nothing to archive."""
+        with self._state.transaction() as db:
+            busy = list(db.execute("SELECT 1 FROM pack WHERE seq IS NULL UNION ALL SELECT 1 FROM lines LIMIT 1"))
+            unsettled = list(db.execute("SELECT 1 FROM commits WHERE settled = 0 LIMIT 1"))
+            if not busy and not unsettled:
+                _apply_cursors(db, "1")
+
+    def release(self, seq: int) -> None:
+        """All stores hold the commit: its spool files go."""
+        paths = [staged.path for staged in self._objects(seq) if staged.path is not None]
+        for path in paths:
+            path.unlink(missing_ok=True)
+        with self._state.transaction() as db:
+            db.execute("UPDATE commits SET released = 1, manifest = NULL WHERE seq = ?", (seq,))
+            db.execute("DELETE FROM object WHERE seq = ?", (seq,))
+
+    # -- status
+
+    def settled(self) -> int:
+        """The last commit that enough stores hold; 0 before the first."""
+        return int(self._state.rows("SELECT coalesce(max(seq), 0) FROM commits WHERE settled = 1")[0][0])
+
+    def lacking(self, stores: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
+        """For each store the commits it does not hold: (seq, time recorded), oldest first."""
+        rows = self._state.rows("SELECT seq, time FROM commits WHERE released = 0 ORDER BY seq")
+        return {url: [(seq, time) for seq, time in rows if url not in self.confirmations(seq)] for url in stores}
+
+
+def _apply_cursors(db: apsw.Connection, which: str, values: Sequence[int] = ()) -> None:
+    """The last cursor recorded for a folder is the one of its latest run. `which` is a condition of this module."""
+    selected = f"SELECT folder, uidvalidity, uidnext, messages, modseq FROM cursor WHERE {which} ORDER BY id"  # noqa: S608
+    for folder, uidvalidity, uidnext, messages, modseq in list(db.execute(selected, values)):
+        db.execute(
+            "UPDATE folder SET uidnext = ?, messages = ?, modseq = ?, skipped = 0 WHERE id = ? AND uidvalidity = ?",
+            (uidnext, messages, modseq, folder, uidvalidity),
+        )
+    db.execute(f"DELETE FROM cursor WHERE {which}", values)  # noqa: S608

@@ -1,0 +1,297 @@
+"""What the writer must remember between runs, in one encrypted database: cursors, live places, worklist, dedup names.
+
+The rule of all of it: a fact is recorded in the same transaction as the durable bytes it speaks of, and a folder's
+cursor moves only when `copies` stores hold the commit that carries the folder's work (see `archiver/journal.py`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from archiver.model import Folder, FolderStatus, MessageId, Row
+from archiver.sealed_db import open_database, translated
+from archiver.sources.interface import Known
+
+Value = None | int | float | str | bytes
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS folder(
+  id INTEGER PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL, raw BLOB NOT NULL, epoch INTEGER NOT NULL,
+  uidvalidity INTEGER NOT NULL, uidnext INTEGER, messages INTEGER, modseq INTEGER, live INTEGER NOT NULL DEFAULT 1,
+  skipped INTEGER NOT NULL DEFAULT 0, UNIQUE(account, name, epoch));
+CREATE TABLE IF NOT EXISTS place(
+  folder INTEGER NOT NULL, uid INTEGER NOT NULL, message BLOB NOT NULL, flags TEXT NOT NULL,
+  PRIMARY KEY(folder, uid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS work(
+  folder INTEGER NOT NULL, uid INTEGER NOT NULL, flags TEXT NOT NULL, size INTEGER NOT NULL, date TEXT,
+  attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, PRIMARY KEY(folder, uid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS message(
+  era TEXT NOT NULL, id BLOB NOT NULL, pack INTEGER NOT NULL, PRIMARY KEY(era, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segment(
+  era TEXT NOT NULL, name TEXT NOT NULL, pack INTEGER NOT NULL, PRIMARY KEY(era, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pack(
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, path TEXT NOT NULL,
+  seq INTEGER);
+CREATE TABLE IF NOT EXISTS lines(id INTEGER PRIMARY KEY, era TEXT NOT NULL, data BLOB NOT NULL, seq INTEGER);
+CREATE TABLE IF NOT EXISTS cursor(
+  id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL,
+  messages INTEGER NOT NULL, modseq INTEGER NOT NULL, seq INTEGER);
+CREATE TABLE IF NOT EXISTS run(
+  id INTEGER PRIMARY KEY, started TEXT NOT NULL, ended TEXT, exit_code INTEGER, report TEXT);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderState:
+    """The current epoch of a folder. `cursor` is the last committed status, None before the first commit."""
+
+    id: int
+    account: str
+    name: str
+    raw: bytes
+    epoch: int
+    uidvalidity: int
+    cursor: FolderStatus | None
+    skipped: int
+    """Runs in a row in which the server's status alone said that nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A message that could not be saved yet, by name, with the reason; every run tries it again."""
+
+    account: str
+    folder: str
+    epoch: int
+    uid: int
+    attempts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackRecord:
+    """A sealed pack in the spool: its object name, SHA-256 of the ciphertext, bytes, and where the file lies."""
+
+    name: str
+    sha256: str
+    size: int
+    path: Path
+
+
+@dataclass(slots=True)
+class Batch:
+    """What becomes durable together: at most one sealed pack, and everything that rests on it."""
+
+    era: str
+    lines: bytes = b""
+    """Catalog lines, one complete zstd frame."""
+    pack: PackRecord | None = None
+    messages: list[MessageId] = field(default_factory=list)
+    segments: list[str] = field(default_factory=list)
+    places: list[tuple[int, int, MessageId, tuple[str, ...]]] = field(default_factory=list)
+    """(folder id, UID, message, flags)"""
+    reflagged: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
+    gone: list[tuple[int, int]] = field(default_factory=list)
+    cursors: list[tuple[int, FolderStatus]] = field(default_factory=list)
+
+
+class State:
+    """One connection, one lock: calls are short, and any thread may make them."""
+
+    def __init__(self, path: Path, connection: apsw.Connection) -> None:
+        self.path = path
+        self._db = connection
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, path: Path, key: bytes) -> State:
+        """Open or make the database; `key` is 32 bytes. IntegrityError if the key does not fit."""
+        state = cls(path, open_database(path, key))
+        with state.transaction() as db:
+            db.execute(SCHEMA)
+        return state
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[apsw.Connection]:
+        """One atomic, durable change; rolled back when the block raises."""
+        with self._lock, translated(self.path), self._db:
+            yield self._db
+
+    def rows(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self._lock, translated(self.path):
+            return list(self._db.execute(sql, values))
+
+    # -- folders and places
+
+    def folders(self, account: str) -> dict[str, FolderState]:
+        """The live epoch of every folder of the account, by name."""
+        rows = self.rows(
+            "SELECT id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped FROM folder "
+            "WHERE account = ? AND live = 1 ORDER BY name",
+            (account,),
+        )
+        return {state.name: state for state in map(_folder_state, rows)}
+
+    def open_epoch(self, account: str, folder: Folder, uidvalidity: int) -> FolderState:
+        """Begin a new epoch of the folder; an older one must have been closed before."""
+        with self.transaction() as db:
+            latest = db.execute("SELECT max(epoch) FROM folder WHERE account = ? AND name = ?", (account, folder.name))
+            epoch = (latest.get or 0) + 1
+            db.execute(
+                "INSERT INTO folder(account, name, raw, epoch, uidvalidity) VALUES(?, ?, ?, ?, ?)",
+                (account, folder.name, folder.raw, epoch, uidvalidity),
+            )
+            return FolderState(db.last_insert_rowid(), account, folder.name, folder.raw, epoch, uidvalidity, None, 0)
+
+    def close_epoch(self, folder_id: int) -> None:
+        """End an epoch; its places must have been recorded as gone (in a batch) by the same run."""
+        with self.transaction() as db:
+            db.execute("UPDATE folder SET live = 0 WHERE id = ?", (folder_id,))
+            db.execute("DELETE FROM work WHERE folder = ?", (folder_id,))
+
+    def note_skipped(self, folder_ids: Iterable[int]) -> None:
+        """Count one more run in which these folders were not opened."""
+        with self.transaction() as db:
+            db.executemany("UPDATE folder SET skipped = skipped + 1 WHERE id = ?", [(i,) for i in folder_ids])
+
+    def known(self, folder: FolderState) -> Known:
+        """The committed cursor and the live places; without a cursor, one that makes the source list everything."""
+        rows = self.rows("SELECT uid, flags FROM place WHERE folder = ?", (folder.id,))
+        interned: dict[str, tuple[str, ...]] = {}
+        flags = {uid: interned.setdefault(text, tuple(text.split())) for uid, text in rows}
+        return Known(folder.cursor or FolderStatus(folder.uidvalidity, 0, 0), flags)
+
+    def count_places(self, folder_id: int) -> int:
+        return int(self.rows("SELECT count(*) FROM place WHERE folder = ?", (folder_id,))[0][0])
+
+    # -- worklist and quarantine
+
+    def plan(self, folder_id: int, rows: Iterable[Row]) -> None:
+        """Put messages on the worklist; one that is there already keeps its attempts and reason."""
+        values = [(folder_id, r.uid, " ".join(r.flags), r.size, r.date.isoformat() if r.date else None) for r in rows]
+        with self.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO work(folder, uid, flags, size, date) VALUES(?, ?, ?, ?, ?)", values)
+
+    def work(self, folder_id: int) -> list[Row]:
+        """The messages of a folder still to be fetched, quarantined ones included, by UID."""
+        rows = self.rows("SELECT uid, flags, size, date FROM work WHERE folder = ? ORDER BY uid", (folder_id,))
+        return [
+            Row(uid, tuple(flags.split()), size, datetime.fromisoformat(date) if date else None)
+            for uid, flags, size, date in rows
+        ]
+
+    def drop_work(self, folder_id: int, uids: Iterable[int]) -> None:
+        """Forget work on messages that the server no longer has."""
+        with self.transaction() as db:
+            db.executemany("DELETE FROM work WHERE folder = ? AND uid = ?", [(folder_id, uid) for uid in uids])
+
+    def quarantine(self, folder_id: int, uid: int, reason: str) -> None:
+        """Note why a message on the worklist could not be saved in this run."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE work SET attempts = attempts + 1, reason = ? WHERE folder = ? AND uid = ?",
+                (reason, folder_id, uid),
+            )
+
+    def quarantined(self, account: str | None = None) -> list[Quarantined]:
+        """Every message that failed by name and has not been saved since."""
+        rows = self.rows(
+            "SELECT account, name, epoch, uid, attempts, reason FROM work JOIN folder ON folder.id = work.folder "
+            "WHERE reason IS NOT NULL AND (?1 IS NULL OR account = ?1) ORDER BY account, name, uid",
+            (account,),
+        )
+        return [Quarantined(*row) for row in rows]
+
+    # -- deduplication
+
+    def has_message(self, era: str, message: MessageId) -> bool:
+        """Whether a sealed pack of this era holds the message."""
+        return bool(self.rows("SELECT 1 FROM message WHERE era = ? AND id = ?", (era, bytes.fromhex(message))))
+
+    def pack_of_segment(self, era: str, name: str) -> str | None:
+        """Object name of the pack of this era that holds the segment, or None."""
+        rows = self.rows(
+            "SELECT pack.name FROM segment JOIN pack ON pack.id = segment.pack WHERE era = ? AND segment.name = ?",
+            (era, name),
+        )
+        return str(rows[0][0]) if rows else None
+
+    def record(self, batch: Batch) -> None:
+        """Make a batch durable in one transaction: from here on its bytes are this writer's to push."""
+        with self.transaction() as db:
+            if batch.pack is not None:
+                _record_pack(db, batch, batch.pack)
+            _record_places(db, batch)
+            if batch.lines:
+                db.execute("INSERT INTO lines(era, data) VALUES(?, ?)", (batch.era, batch.lines))
+            db.executemany(
+                "INSERT INTO cursor(folder, uidvalidity, uidnext, messages, modseq) VALUES(?, ?, ?, ?, ?)",
+                [(f, s.uidvalidity, s.uidnext, s.messages, s.highestmodseq) for f, s in batch.cursors],
+            )
+
+    # -- runs
+
+    def begin_run(self, started: datetime) -> int:
+        with self.transaction() as db:
+            db.execute("INSERT INTO run(started) VALUES(?)", (started.isoformat(),))
+            return db.last_insert_rowid()
+
+    def end_run(self, run: int, ended: datetime, exit_code: int, report: str) -> None:
+        """Keep a run's report (JSON); the last 400 are kept."""
+        with self.transaction() as db:
+            db.execute(
+                "UPDATE run SET ended = ?, exit_code = ?, report = ? WHERE id = ?",
+                (ended.isoformat(), exit_code, report, run),
+            )
+            db.execute("DELETE FROM run WHERE id <= ?", (run - 400,))
+
+    def runs(self, limit: int = 30) -> list[tuple[int, str, str | None, int | None, str | None]]:
+        """(id, started, ended, exit code, report) of the latest runs, newest first; a killed run has no end."""
+        return self.rows("SELECT id, started, ended, exit_code, report FROM run ORDER BY id DESC LIMIT ?", (limit,))
+
+
+def _folder_state(row: Sequence[Any]) -> FolderState:
+    folder_id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped = row
+    cursor = None if uidnext is None else FolderStatus(uidvalidity, uidnext, messages, modseq)
+    return FolderState(folder_id, account, name, raw, epoch, uidvalidity, cursor, skipped)
+
+
+def _record_pack(db: apsw.Connection, batch: Batch, pack: PackRecord) -> None:
+    db.execute(
+        "INSERT INTO pack(name, sha256, size, path) VALUES(?, ?, ?, ?)",
+        (pack.name, pack.sha256, pack.size, str(pack.path)),
+    )
+    number = db.last_insert_rowid()
+    db.executemany(
+        "INSERT INTO message(era, id, pack) VALUES(?, ?, ?)",
+        [(batch.era, bytes.fromhex(m), number) for m in batch.messages],
+    )
+    db.executemany(
+        "INSERT INTO segment(era, name, pack) VALUES(?, ?, ?)", [(batch.era, s, number) for s in batch.segments]
+    )
+
+
+def _record_places(db: apsw.Connection, batch: Batch) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO place(folder, uid, message, flags) VALUES(?, ?, ?, ?)",
+        [(f, u, bytes.fromhex(m), " ".join(flags)) for f, u, m, flags in batch.places],
+    )
+    db.executemany("DELETE FROM work WHERE folder = ? AND uid = ?", [(f, u) for f, u, _, _ in batch.places])
+    db.executemany(
+        "UPDATE place SET flags = ? WHERE folder = ? AND uid = ?",
+        [(" ".join(flags), f, u) for f, u, flags in batch.reflagged],
+    )
+    db.executemany("DELETE FROM place WHERE folder = ? AND uid = ?", batch.gone)
