@@ -1,0 +1,1 @@
+"""The command line: one table of commands (`main`), a file a command."""

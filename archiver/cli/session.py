@@ -1,0 +1,54 @@
+"""What every command starts from: the settings and, where it is asked for, the passphrase."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from archiver.config import AccountSettings, Settings, load
+from archiver.errors import ConfigError
+
+
+@dataclass
+class Session:
+    """One call of the program."""
+
+    config: Path | None = None
+    debug: bool = False
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The configuration; ConfigError lists every mistake in it."""
+        return load(self.config)
+
+    def accounts(self, names: tuple[str, ...] = ()) -> tuple[AccountSettings, ...]:
+        """The accounts of these names, all when none are given."""
+        known = {account.name: account for account in self.settings.accounts}
+        if not known:
+            raise ConfigError(f"{self.settings.path} names no account", "add an [[account]] table")
+        if unknown := [name for name in names if name not in known]:
+            raise ConfigError(f"no account named {', '.join(unknown)}; there are: {', '.join(known)}")
+        return tuple(account for name, account in known.items() if not names or name in names)
+
+    def passphrase(self) -> str:
+        """The archive's passphrase: from the configuration, else asked for at a terminal."""
+        if secret := self.settings.archive.passphrase:
+            return secret.reveal()
+        return ask("Passphrase of the archive", "set passphrase_command or passphrase_file in [archive]")
+
+
+def ask(question: str, instead: str, *, twice: bool = False) -> str:
+    """A secret typed at a terminal; without one, ConfigError says what to give `instead`."""
+    if not sys.stdin.isatty():
+        raise ConfigError("a passphrase is needed and there is no terminal to ask at", instead)
+    return str(click.prompt(question, hide_input=True, err=True, confirmation_prompt=twice))
+
+
+def finish(code: int) -> NoReturn:
+    """End the program with this exit code."""
+    click.get_current_context().exit(code)
