@@ -111,7 +111,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has left; nothing more can be said to it
-        return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
+        return 1
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted; what was committed is safe, the next run goes on", "", INTERRUPTED)
     except click.UsageError as error:
