@@ -1,0 +1,1 @@
+"""Measured comparisons with the tools people use today; not part of the test suite."""
