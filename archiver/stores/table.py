@@ -1,0 +1,70 @@
+"""Which kinds of store there are: one row a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from archiver.errors import ConfigError
+from archiver.stores.interface import Store
+from archiver.stores.local import LocalStore
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a URL of this kind is opened, and how it is made a store of an archive (given its id) once."""
+
+    example: str
+    open: Callable[[str], Store]
+    create: Callable[[str, str], Store]
+
+
+KINDS: dict[str, Kind] = {
+    "file": Kind(
+        "file:///srv/mailark",
+        lambda url: LocalStore.open(_folder(url)),
+        lambda url, archive: LocalStore.create(_folder(url), archive),
+    ),
+}
+
+LATER = ("s3", "drive")
+"""Kinds that are foreseen and that nothing implements yet."""
+
+
+def open_store(url: str) -> Store:
+    """The store at this URL or plain path; ConfigError for an unknown kind, StoreError when it is not a store."""
+    return _kind(url).open(url)
+
+
+def create_store(url: str, archive: str) -> Store:
+    """Make the place a store of the archive with this id (harmless when it is one already), and open it."""
+    return _kind(url).create(url, archive)
+
+
+def _kind(url: str) -> Kind:
+    scheme, colon, _ = url.partition("://")
+    if not url:
+        raise ConfigError("a store without a URL", _known())
+    if not colon:
+        return KINDS["file"]
+    if scheme.lower() in LATER:
+        raise ConfigError(f"{url}: stores of this kind are not in this version", _known())
+    if scheme.lower() not in KINDS:
+        raise ConfigError(f"{url}: unknown kind of store", _known())
+    return KINDS[scheme.lower()]
+
+
+def _known() -> str:
+    return "Known: a path, " + ", ".join(kind.example for kind in KINDS.values())
+
+
+def _folder(url: str) -> Path:
+    """The folder of file:///path (RFC 8089) or of a plain path."""
+    if "://" not in url:
+        return Path(url).expanduser()
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost") or not parts.path or parts.query or parts.fragment:
+        raise ConfigError(f"{url}: a folder of this machine is file:///path, with three slashes", _known())
+    return Path(unquote(parts.path))
