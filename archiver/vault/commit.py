@@ -1,0 +1,247 @@
+"""The commit protocol: what is recorded reaches every store, each in order; cursors move when enough stores hold it.
+
+In each store, for each commit, oldest first: its objects unless they are there, then its manifest unless it is there.
+So a manifest that can be seen has all its objects, and a store that holds commit N holds every commit before it. As
+soon as `copies` stores hold a commit the journal settles it; when all hold it the journal releases its spool copies.
+Whatever happens in between, the next push goes on with the same ciphertext: nothing is sealed twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from archiver.errors import ConfigError, IntegrityError, MailarkError, StoreError
+from archiver.model import Problem
+from archiver.monitor import Monitor
+from archiver.stores.interface import Store
+from archiver.vault.copying import copy_object, fault_of, file_is
+
+MOST_STORES_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A sealed object that waits, as `data` or as the spool file `path`. `sha256` is the ciphertext's, in hex."""
+
+    name: str
+    size: int
+    sha256: str
+    path: Path | None = None
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A recorded commit. `name` is the manifest's object name, `manifest` its signed bytes."""
+
+    seq: int
+    name: str
+    manifest: bytes
+    objects: tuple[Staged, ...]
+
+
+class Journal(Protocol):
+    """What outlives a crash. Every method is one transaction, and thread-safe."""
+
+    def unfinished(self) -> list[Commit]:
+        """Commits recorded and not yet released, oldest first."""
+
+    def confirmations(self, seq: int) -> frozenset[str]:
+        """URLs of the stores known to hold the commit."""
+
+    def confirm(self, seq: int, store_url: str) -> None:
+        """The store holds the commit; repeating it changes nothing."""
+
+    def settle(self, seq: int) -> None:
+        """Enough stores hold the commit: move the cursors it carries. Repeating it changes nothing."""
+
+    def release(self, seq: int) -> None:
+        """All stores hold the commit: its spool copies may go. Repeating it changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOutcome:
+    """One store after a push: the numbers of the commits it holds and lacks, and why it lacks any."""
+
+    url: str
+    holds: tuple[int, ...]
+    lacks: tuple[int, ...]
+    error: MailarkError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """After a push: every store, and which commits enough stores hold. `unsettled` not empty means exit code 8."""
+
+    stores: tuple[StoreOutcome, ...]
+    settled: tuple[int, ...]
+    unsettled: tuple[int, ...]
+
+
+def push(stores: Sequence[Store], copies: int, journal: Journal, monitor: Monitor) -> Outcome:
+    """Bring every unfinished commit to every store; a store that fails stops only itself and is reported.
+
+    IntegrityError when a store holds a different manifest under a commit's name: another machine has written with this
+    writer's keys, or the state is an old copy. ConfigError when there are fewer stores than `copies`.
+    """
+    return Push(stores, copies, journal, monitor).run()
+
+
+def furnish(stores: Sequence[Store], objects: Mapping[str, bytes]) -> dict[str, MailarkError]:
+    """Put small write-once objects (keys/, FORMAT.txt) into every store; the errors of those that failed, by URL.
+
+    IntegrityError when a store holds other bytes under one of the names.
+    """
+    failed: dict[str, MailarkError] = {}
+    for store in stores:
+        try:
+            different = [n for n, data in objects.items() if not store.put_if_absent(n, data) and store.get(n) != data]
+        except MailarkError as error:
+            failed[store.url] = error
+            continue
+        if different:
+            raise IntegrityError(
+                f"{store.url} holds other bytes under {different[0]}", "Is it another archive's store?"
+            )
+    return failed
+
+
+class Push:
+    """One push. `steps` of a store pauses after each thing done, so that the order of many stores can be chosen."""
+
+    def __init__(self, stores: Sequence[Store], copies: int, journal: Journal, monitor: Monitor) -> None:
+        if not 1 <= copies <= len({store.url for store in stores}):
+            raise ConfigError(f"{copies} copies cannot be kept in {len(stores)} different stores")
+        self.stores = stores
+        self.copies = copies
+        self.journal = journal
+        self.monitor = monitor
+        self.commits = journal.unfinished()
+        self.errors: dict[str, MailarkError] = {}
+        self._sound: dict[str, bool] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+
+    def run(self) -> Outcome:
+        """Finish what needs no store, then work on all stores side by side."""
+        for commit in self.commits:
+            self.close(commit)
+        lagging = [store for store in self.stores if self.waiting(store)]
+        if lagging:
+            self.side_by_side(lagging)
+        return self.outcome()
+
+    def side_by_side(self, stores: Sequence[Store]) -> None:
+        """Take the steps of every store, each in a thread of its own."""
+        with ThreadPoolExecutor(min(len(stores), MOST_STORES_AT_ONCE), "push") as pool:
+            work = [pool.submit(self._drive, store) for store in stores]
+        for done in work:
+            done.result()
+
+    def waiting(self, store: Store) -> list[Commit]:
+        """The commits the store is not known to hold, oldest first."""
+        return [commit for commit in self.commits if store.url not in self.journal.confirmations(commit.seq)]
+
+    def steps(self, store: Store) -> Iterator[None]:
+        """Bring the store everything it lacks. A failure of the store ends its steps and is kept in `errors`."""
+        commits = self.waiting(store)
+        size = sum(staged.size for commit in commits for staged in commit.objects)
+        self.monitor.begin(store.url, len(commits), size)
+        for commit in commits:
+            try:
+                yield from self.deliver(store, commit)
+            except IntegrityError:
+                self._stop.set()
+                raise
+            except MailarkError as error:
+                self.errors[store.url] = error
+                self.monitor.problem(Problem(store.url, str(error), details={"commit": str(commit.seq)}))
+                break
+            self.journal.confirm(commit.seq, store.url)
+            yield
+            self.close(commit)
+            self.monitor.advance(store.url, 1, 0)
+        self.monitor.end(store.url, "failed" if store.url in self.errors else f"{len(commits)} commits")
+
+    def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
+        """Objects first, the manifest last. A manifest that is there already proves its objects."""
+        if store.stat(commit.name) is None:
+            for staged in commit.objects:
+                self.put_object(store, staged)
+                yield
+        self.put_manifest(store, commit)
+        yield
+
+    def put_object(self, store: Store, staged: Staged) -> None:
+        """Put the object if absent; StoreError if other bytes are there, or if nobody has the right ones any more."""
+        written = self._put_staged(store, staged)
+        if not written and (fault := fault_of(store, staged)):
+            raise StoreError(f"{store.url}: {staged.name}: {fault}", "Run `mailark repair`.")
+        self.monitor.advance(store.url, 0, staged.size)
+
+    def put_manifest(self, store: Store, commit: Commit) -> None:
+        """Put the manifest if absent; IntegrityError if a different one is there."""
+        if not store.put_if_absent(commit.name, commit.manifest) and store.get(commit.name) != commit.manifest:
+            raise IntegrityError(
+                f"{store.url} holds another manifest as {commit.name}",
+                "The machine was cloned or its state is an old copy: enrol a new writer before going on.",
+            )
+
+    def close(self, commit: Commit) -> None:
+        """Settle the commit when enough stores hold it, release it when all do."""
+        with self._lock:
+            held = self.holding(commit)
+            if len(held) >= self.copies:
+                self.journal.settle(commit.seq)
+            if len(held) == len({store.url for store in self.stores}):
+                self.journal.release(commit.seq)
+
+    def holding(self, commit: Commit) -> frozenset[str]:
+        """URLs of the present stores that are known to hold the commit."""
+        return self.journal.confirmations(commit.seq) & {store.url for store in self.stores}
+
+    def outcome(self) -> Outcome:
+        """What is known now."""
+        held = {commit.seq: self.holding(commit) for commit in self.commits}
+        return Outcome(
+            stores=tuple(
+                StoreOutcome(
+                    store.url,
+                    tuple(seq for seq, urls in held.items() if store.url in urls),
+                    tuple(seq for seq, urls in held.items() if store.url not in urls),
+                    self.errors.get(store.url),
+                )
+                for store in self.stores
+            ),
+            settled=tuple(seq for seq, urls in held.items() if len(urls) >= self.copies),
+            unsettled=tuple(seq for seq, urls in held.items() if len(urls) < self.copies),
+        )
+
+    def _drive(self, store: Store) -> None:
+        for _ in self.steps(store):
+            if self._stop.is_set():
+                return
+
+    def _put_staged(self, store: Store, staged: Staged) -> bool:
+        """From memory or the spool while its bytes are right; otherwise from another store."""
+        if staged.data is not None:
+            return store.put_if_absent(staged.name, staged.data)
+        if staged.path is not None and self._spool_is_sound(staged, staged.path):
+            return store.put_if_absent(staged.name, staged.path)
+        wrote: list[bool] = []
+        others = [other for other in self.stores if other.url != store.url]
+        copy_object(staged, others, lambda path: wrote.append(store.put_if_absent(staged.name, path)))
+        if not wrote:
+            raise StoreError(f"{staged.name} is neither in the spool nor sound in another store")
+        return wrote[0]
+
+    def _spool_is_sound(self, staged: Staged, path: Path) -> bool:
+        """Whether the spool file still has the bytes that were sealed; read once a push."""
+        if staged.name not in self._sound:
+            self._sound[staged.name] = file_is(path, staged)
+        return self._sound[staged.name]
