@@ -164,8 +164,10 @@ class HybridIdentity:
             sealed = _sized(stanza.args[0], _ENCAPSULATED) + stanza.body
             try:
                 return _suite().decrypt(sealed, MLKEM768X25519PrivateKey(*self._keys), _HYBRID_LABEL)
-            except InvalidTag:
-                continue
+            except (
+                InvalidTag
+            ):  # the library says the same of a share of low order, which the specification wants told apart
+                _exchange(self._keys[1], sealed[_ENCAPSULATED - 32 : _ENCAPSULATED])
         return None
 
 
@@ -256,12 +258,15 @@ def _suite() -> Suite:
     return Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
 
-def _x25519_key(private: X25519PrivateKey, public: bytes, salt: bytes) -> bytes:
+def _exchange(private: X25519PrivateKey, public: bytes) -> bytes:
     try:
-        shared = private.exchange(X25519PublicKey.from_public_bytes(public))
+        return private.exchange(X25519PublicKey.from_public_bytes(public))
     except ValueError:  # the library refuses an all-zero result, as RFC 7748 section 6.1 and age ask
         raise IntegrityError("an encrypted file has a key share of low order") from None
-    return HKDF(SHA256(), 32, salt, _X25519_LABEL).derive(shared)
+
+
+def _x25519_key(private: X25519PrivateKey, public: bytes, salt: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt, _X25519_LABEL).derive(_exchange(private, public))
 
 
 def _scrypt_key(passphrase: str, salt: bytes, log_n: int) -> bytes:
