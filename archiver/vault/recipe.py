@@ -25,8 +25,9 @@ PACK = re.compile(r"packs/[a-z]{1,32}-[0-9]{4}/[0-9a-f]{2}/[0-9a-f]{64}\.age", r
 class Part:
     """One segment in a message.
 
-    at: offset in the skeleton before which its text goes · name: of the segment, 64 hex digits · size: its decoded bytes
-    line: base64 characters a line · eol: what stands between two lines · pack: the object that holds it, "" for this pack.
+    at: offset in the skeleton before which its text goes · name: of the segment, 64 hex digits
+    size: its decoded bytes · line: base64 characters a line · eol: what stands between two lines
+    pack: the object that holds it, "" for the pack that holds the recipe
     """
 
     at: int
@@ -54,6 +55,10 @@ class Recipe:
     def located(self, packs: Mapping[str, str]) -> Recipe:
         """The same recipe, naming for each segment in `packs` the earlier pack (an object name) that holds it."""
         return replace(self, parts=tuple(replace(part, pack=packs.get(part.name, "")) for part in self.parts))
+
+    def packs(self) -> dict[str, str]:
+        """Segment name -> the pack that holds it, "" for the pack that holds the recipe."""
+        return {part.name: part.pack for part in self.parts}
 
     def to_json(self) -> bytes:
         """The one way to write this recipe: compact JSON, ASCII, keys in this order, `pack` left out when empty."""
@@ -95,9 +100,8 @@ def _part(value: dict[str, Any]) -> Part:
     line, eol, pack = _whole(value["line"], MAX_LINE), value["eol"].encode("ascii"), value.get("pack", "")
     if line < MIN_LINE or line % 4 or eol not in EOLS or (pack and not PACK.fullmatch(pack)):
         raise ValueError("line length, line end or pack")
-    return Part(
-        _whole(value["at"], MAX_MESSAGE), _hex(value["name"]), _whole(value["size"], MAX_MESSAGE), line, eol, pack
-    )
+    at, size = _whole(value["at"], MAX_MESSAGE), _whole(value["size"], MAX_MESSAGE)
+    return Part(at, _hex(value["name"]), size, line, eol, pack)
 
 
 def _whole(value: object, limit: int) -> int:

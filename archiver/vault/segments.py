@@ -1,8 +1,9 @@
 """Attachments taken out of a message as segments, so that each is stored once; and put back, to the byte.
 
-A segment is a run of equal-length base64 lines (RFC 2045 section 6.8) of at least `MIN_RUN` bytes, wherever it stands: MIME
-structure is not asked, so that a broken or nested message is treated like any other. Nothing here loops over lines; a probe
-every `STRIDE` bytes finds the runs and every step is linear in the bytes it takes in, whatever a sender makes up.
+A segment is a run of equal-length base64 lines (RFC 2045 section 6.8) of at least `MIN_RUN` bytes, wherever it stands:
+MIME structure is not asked, so that a broken or nested message is treated like any other. Nothing here loops over
+lines; a probe every `STRIDE` bytes finds the runs, and every step is linear in the bytes it takes in, whatever a sender
+makes up.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def split(raw: bytes, name: Callable[[bytes], str], *, sha256: str | None = None
 
 
 def join(skeleton: bytes, recipe: Recipe, get: Callable[[str], bytes]) -> bytes:
-    """The message again. `get` gives a segment's decoded bytes by name. Raises IntegrityError unless size and SHA-256 agree."""
+    """The message again. `get` gives a segment's decoded bytes by name. IntegrityError unless size and SHA-256 fit."""
     expected = len(skeleton) + sum(part.encoded for part in recipe.parts)
     if expected != recipe.size:
         raise IntegrityError(f"message {recipe.sha256}: skeleton and recipe do not belong together")
@@ -153,7 +154,10 @@ def _probe(raw: bytes, at: int, floor: int) -> _Run | None:
 
 
 def _first_line(raw: bytes, start: int, floor: int, line: int, eol: bytes) -> int:
-    """Where the run that holds the line at `start` begins; looks no further back than to where the last probe looked."""
+    """Where the run that holds the line at `start` begins, looking no further back than to where the last probe looked.
+
+    A longer run would have been met by that probe.
+    """
     step = line + len(eol)
     lines = (min(start - floor, STRIDE + 2 * MAX_LINE)) // step
     window = raw[start - lines * step : start]
@@ -204,7 +208,7 @@ def _core(raw: bytes, start: int, lines: int, line: int, eol: bytes) -> bytes:
 
 
 def _last_line(raw: bytes, start: int, line: int) -> bytes:
-    """The line at `start` that closes a run, "" if it is not one: at most `line` characters that decode and encode alike."""
+    """The line at `start` if it can close a run: at most `line` characters that decode and encode alike; else ""."""
     end = raw.find(b"\n", start, start + line + 2)
     if end < 0 and len(raw) - start > line:
         return b""
