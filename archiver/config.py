@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, cast
+from urllib.parse import unquote, urlsplit
 
 from archiver.errors import ConfigError
 from archiver.secrets import Secret, secret_of
+from archiver.sources.providers import PROVIDERS, provider_of
+from archiver.stores.table import KINDS
 from archiver.toml_table import KeyPath, Mistake, Table, positions
 
 Security = Literal["tls", "starttls", "plain"]
@@ -146,7 +149,7 @@ def _archive(table: Table, folder: Path) -> ArchiveSettings:
     given = table.strings("stores", required=True)
     if "stores" in table and table.raw("stores") == []:
         table.wrong("stores", "names no store")
-    stores = tuple(_store(url, folder) for url in given)
+    stores = tuple(_store(table, url, folder) for url in given)
     for url in sorted({url for url in stores if stores.count(url) > 1}):
         table.wrong("stores", f"{url} is named twice; a store counts as one copy only")
     copies = table.number("copies", min(2, len(stores)) or 1, 1, 100)
@@ -158,9 +161,15 @@ def _archive(table: Table, folder: Path) -> ArchiveSettings:
     return ArchiveSettings(stores, copies, folder / Path(work).expanduser() if work else default_work(), passphrase)
 
 
-def _store(url: str, folder: Path) -> str:
-    """A URL as it is; a path made absolute, relative to the configuration's own folder."""
-    return url if re.match(r"[a-z][a-z0-9+.-]+:", url) else str((folder / Path(url).expanduser()).resolve())
+def _store(table: Table, url: str, folder: Path) -> str:
+    """A URL as it is; a path or a file: URL as an absolute path, relative to the configuration's own folder."""
+    scheme, colon, _ = url.partition("://")
+    if colon and scheme.lower() not in KINDS:
+        table.wrong("stores", f'"{scheme}" is not a kind of store; there are: a path, {", ".join(KINDS)}')
+    if colon and scheme.lower() != "file":
+        return url
+    path = unquote(urlsplit(url).path) if colon else url
+    return str((folder / Path(path).expanduser()).resolve())
 
 
 def _accounts(
@@ -183,8 +192,8 @@ def _account(table: Table, folder: Path) -> AccountSettings | None:
     name = table.text("name", required=True)
     if name and (len(name) > 100 or "/" in name or not name.isprintable()):
         table.wrong("name", "must be at most 100 printable characters without /")
-    provider = table.text("provider") or None
-    host = table.text("host", required=True)
+    provider = table.choice("provider", "", [row.name for row in PROVIDERS]) or None
+    host = _host(table, provider)
     security = cast(Security, table.choice("security", "tls", PORTS))
     if security == "plain" and host and host not in LOOPBACK:
         table.wrong("security", '"plain" sends the password readable to all; it is for this machine (localhost) only')
@@ -194,7 +203,7 @@ def _account(table: Table, folder: Path) -> AccountSettings | None:
     if ca_file and not (folder / Path(ca_file).expanduser()).is_file():
         table.wrong("ca_file", "there is no such file")
     port = table.number("port", PORTS[security], 1, 65535)
-    connections = table.number("connections", 2, 1, 16)
+    connections = table.number("connections", provider_of(provider, host).connections, 1, 16)
     timeout = table.number("timeout", 60, 1, 3600)
     globs = _globs(table, "folders"), _globs(table, "skip")
     table.finish()
@@ -202,6 +211,12 @@ def _account(table: Table, folder: Path) -> AccountSettings | None:
         return None
     ca = folder / Path(ca_file).expanduser() if ca_file else None
     return AccountSettings(name, host, port, security, user, password, provider, *globs, connections, timeout, ca)
+
+
+def _host(table: Table, provider: str | None) -> str:
+    """The host as given, else the first one of the provider's row."""
+    hosts = provider_of(provider, "").hosts
+    return table.text("host", hosts[0] if hosts else "", required=not hosts)
 
 
 def _globs(table: Table, key: str) -> tuple[str, ...]:

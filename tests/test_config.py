@@ -143,13 +143,28 @@ timeout = 0
         ('[archive]\nstores = ["a"]\n[account]\nname="x"', "line 3: account: accounts are written as [[account]]"),
         ('[archive]\nstores = ["a"]\nstores = ["b"]', "not TOML"),
         ('[archive]\nstores = ["a"\n[account]', "line 3: not TOML"),
+        ('[archive]\nstores = ["s3://bucket"]', 'line 2: archive.stores: "s3" is not a kind of store'),
+        ('[archive]\nstores = ["a", "file://FOLDER/a"]', "line 2: archive.stores: "),
         ('[archive]\nstores = ["a"]\ncopies = true', "line 3: archive.copies: must be a whole number from 1 to 100"),
     ],
 )
 def test_one_mistake_is_one_line(tmp_path: Path, text: str, part: str) -> None:
-    told = mistakes(tmp_path, text)
+    told = mistakes(tmp_path, text.replace("FOLDER", str(tmp_path)))
     assert part in told
     assert len(told.splitlines()) == 1
+
+
+def test_a_provider_gives_host_and_connections(tmp_path: Path) -> None:
+    account = '[[account]]\nname = "a"\nuser = "a"\npassword_env = "A"\n'
+    text = f'[archive]\nstores = ["a"]\n{account}provider = "gmail"\n'
+    (gmail,) = load(tmp_path, text).accounts
+    assert (gmail.provider, gmail.host, gmail.port, gmail.connections) == ("gmail", "imap.gmail.com", 993, 2)
+    (netease,) = load(tmp_path, f'{text.replace("gmail", "netease")}host = "imap.qiye.163.com"\n').accounts
+    assert (netease.host, netease.connections) == ("imap.qiye.163.com", 1)
+    assert 'account.provider: "gmial" is not known (did you mean "gmail"?)' in mistakes(
+        tmp_path, text.replace("gmail", "gmial")
+    )
+    assert "account.host: is missing" in mistakes(tmp_path, text.replace("gmail", "exchange"))
 
 
 def test_a_missing_file_says_how_to_name_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

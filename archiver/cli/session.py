@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from archiver.config import AccountSettings, Settings, load
 from archiver.errors import ConfigError
+
+if TYPE_CHECKING:
+    from archiver.opening import Archive
 
 
 @dataclass
@@ -34,6 +38,12 @@ class Session:
         if unknown := [name for name in names if name not in known]:
             raise ConfigError(f"no account named {', '.join(unknown)}; there are: {', '.join(known)}")
         return tuple(account for name, account in known.items() if not names or name in names)
+
+    def open(self, *, exclusive: bool) -> AbstractContextManager[Archive]:
+        """The archive of the settings; `exclusive` for commands that change something."""
+        from archiver.opening import open_archive
+
+        return open_archive(self.settings, self.passphrase(), exclusive=exclusive)
 
     def passphrase(self) -> str:
         """The archive's passphrase: from the configuration, else asked for at a terminal."""

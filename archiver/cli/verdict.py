@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archiver.backup.report import AccountReport, FolderReport, RunReport
-from archiver.cli.output import number, one_line, plural, size, table
+from archiver.cli.output import number, plural, size, table
 
 
 def complaints(report: RunReport) -> Iterator[str]:
@@ -14,7 +14,7 @@ def complaints(report: RunReport) -> Iterator[str]:
         if account.error is not None:
             yield _with_hint(f"{account.account}: {account.error}", account.error.hint)
         for folder in account.folders:
-            if not folder.complete:
+            if folder.failed or (not folder.complete and not report.dry_run):
                 yield f"{account.account}/{folder.folder}: {_incomplete(folder)}"
     for store in report.stores:
         if store.lacks:
@@ -34,19 +34,30 @@ def _incomplete(folder: FolderReport) -> str:
     return f"{counts}, {number(len(folder.failed))} failed by name"
 
 
+def exit_code(report: RunReport) -> int:
+    """The run's own; what a dry run would fetch is no failure."""
+    folders = [folder for account in report.accounts for folder in account.folders]
+    only_to_fetch = report.dry_run and report.exit_code == 3 and not any(folder.failed for folder in folders)
+    return 0 if only_to_fetch else report.exit_code
+
+
 def verdict(report: RunReport) -> str:
     """The last line of a run."""
     folders = [folder for account in report.accounts for folder in account.folders]
+    new = f"{number(sum(folder.new for folder in folders))} messages ({size(sum(folder.size for folder in folders))})"
+    code = exit_code(report)
+    if report.dry_run:
+        return f"dry run (exit code {code}): {new} to fetch in {plural(len(folders), 'folder')}, nothing was changed"
     parts = [
         plural(len(report.accounts), "account"),
         plural(len(folders), "folder"),
         f"{number(sum(folder.on_server for folder in folders))} on the server",
         f"{number(sum(folder.archived for folder in folders))} archived",
         f"{number(sum(len(folder.failed) for folder in folders))} failed",
-        f"{number(sum(folder.new for folder in folders))} new ({size(sum(folder.size for folder in folders))})",
+        f"{new} new",
     ]
     seconds = (report.ended - report.started).total_seconds()
-    word = "complete" if report.exit_code == 0 else f"NOT complete (exit code {report.exit_code})"
+    word = "complete" if code == 0 else f"NOT complete (exit code {code})"
     return f"{word}: {', '.join(parts)} in {seconds:.1f} s"
 
 
@@ -65,8 +76,3 @@ def plan_table(accounts: tuple[AccountReport, ...]) -> str:
         for folder in account.folders
     ]
     return table(("Account", "Folder", "On the server", "To fetch", "Size", "Gone"), rows, numbers=(2, 3, 4, 5))
-
-
-def one_lines(lines: Iterator[str]) -> Iterator[str]:
-    """Each made harmless for a terminal."""
-    return map(one_line, lines)

@@ -1,0 +1,137 @@
+"""mailark status"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.cli.output import as_json, moment, number, one_line, plural, table
+from archiver.cli.session import Session, finish
+
+if TYPE_CHECKING:
+    from archiver.opening import Archive
+
+STALE = 3
+
+
+@click.command()
+@click.option(
+    "--max-age", type=click.FloatRange(0), metavar="HOURS", help="End with 3 when no run was complete in this time."
+)
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def command(session: Session, max_age: float | None, json_: bool) -> None:
+    """Tell how complete, how old and how well copied the archive is.
+
+    Reads this machine's records only: no server and no store is asked.
+    """
+    with session.open(exclusive=False) as archive:
+        facts = _facts(archive)
+    click.echo(as_json(facts) if json_ else "\n".join(_lines(facts)))
+    last = facts["last_complete"] and datetime.fromisoformat(facts["last_complete"])
+    fresh = last is not None and (max_age is None or datetime.now(UTC) - last <= timedelta(hours=max_age))
+    click.echo(_verdict(facts, last), err=json_)
+    finish(STALE if max_age is not None and not fresh else 0)
+
+
+def _facts(archive: Archive) -> dict[str, Any]:
+    runs: list[dict[str, Any]] = [
+        {"started": started, "ended": ended, "exit_code": code, "accounts": _account_codes(report)}
+        for _, started, ended, code, report in archive.state.runs(400)
+    ]
+    names = [account.name for account in archive.settings.accounts]
+    complete = [run for run in runs if run["exit_code"] == 0 and set(names) <= set(run["accounts"])]
+    lacking = archive.journal.lacking(archive.settings.archive.stores)
+    return {
+        "archive": archive.machine.archive,
+        "writer": archive.machine.writer,
+        "work": str(archive.work.path),
+        "copies": archive.settings.archive.copies,
+        "last_run": runs[0] if runs else None,
+        "last_complete": complete[0]["ended"] if complete else None,
+        "accounts": [_account(archive, name, runs) for name in names],
+        "stores": [
+            {"url": url, "lacks": len(seqs), "since": seqs[0][1] if seqs else None} for url, seqs in lacking.items()
+        ],
+        "failed": [
+            {"account": q.account, "folder": q.folder, "uid": q.uid, "attempts": q.attempts, "reason": q.reason}
+            for q in archive.state.quarantined()
+        ],
+    }
+
+
+def _account_codes(report: str | None) -> dict[str, int]:
+    return {account["account"]: account["exit_code"] for account in json.loads(report or "{}").get("accounts", ())}
+
+
+def _account(archive: Archive, name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    folders, _ = archive.state.folders(name)
+    complete = (run["ended"] for run in runs if run["accounts"].get(name) == 0)
+    return {
+        "account": name,
+        "folders": len(folders),
+        "on_server": sum(folder.cursor.messages for folder in folders.values() if folder.cursor),
+        "archived": sum(archive.state.count_places(folder.id) for folder in folders.values()),
+        "failed": len(archive.state.quarantined(name)),
+        "last_complete": next(complete, None),
+    }
+
+
+def _lines(facts: dict[str, Any]) -> Iterator[str]:
+    rows = [
+        (
+            a["account"],
+            number(a["folders"]),
+            number(a["on_server"]),
+            number(a["archived"]),
+            number(a["failed"]),
+            _when(a["last_complete"]),
+        )
+        for a in facts["accounts"]
+    ]
+    titles = ("Account", "Folders", "On the server", "Archived", "Failed", "Last complete")
+    yield table(titles, rows, numbers=(1, 2, 3, 4))
+    yield ""
+    yield table(("Store", "Lacks", "Since"), [(s["url"], _lacks(s), _when(s["since"])) for s in facts["stores"]])
+    for failed in facts["failed"]:
+        place = f"{failed['account']}/{failed['folder']} UID {failed['uid']}"
+        yield one_line(f"failed: {place}: {failed['reason']} ({plural(failed['attempts'], 'attempt')})")
+    yield ""
+
+
+def _lacks(store: dict[str, Any]) -> str:
+    return plural(store["lacks"], "commit") if store["lacks"] else "nothing"
+
+
+def _when(text: str | None) -> str:
+    return moment(datetime.fromisoformat(text)) if text else "-"
+
+
+def _verdict(facts: dict[str, Any], last: datetime | None) -> str:
+    run = facts["last_run"]
+    if run is None:
+        return "no run yet"
+    told = f"last complete run: {_age(last)}" if last else "no run was complete yet"
+    if run["ended"] is None:
+        return f"{told}; the latest, of {_when(run['started'])}, is running or was killed"
+    return (
+        told
+        if run["exit_code"] == 0
+        else f"{told}; the latest, of {_when(run['started'])}, ended with {run['exit_code']}"
+    )
+
+
+def _age(when: datetime) -> str:
+    hours = (datetime.now(UTC) - when).total_seconds() / 3600
+    ago = (
+        f"{hours * 60:.0f} min ago"
+        if hours < 2
+        else f"{hours:.0f} h ago"
+        if hours < 72
+        else f"{hours / 24:.0f} days ago"
+    )
+    return f"{moment(when)}, {ago}"
