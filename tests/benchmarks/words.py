@@ -97,14 +97,28 @@ def _rare_chinese(count: int) -> list[str]:
     return ["".join(rng.choices(_RARE_HANZI, k=rng.choice((1, 2, 2, 2, 3)))) for _ in range(count)]
 
 
-def _zipf(count: int) -> list[float]:
-    return list(accumulate(1.0 / (rank + 8) for rank in range(count)))
+def _zipf(count: int, share: float = 1.0) -> list[float]:
+    weights = list(accumulate(1.0 / (rank + 8) for rank in range(count)))
+    return [weight / weights[-1] * share for weight in weights]
 
 
-_ENGLISH = ENGLISH_WORDS + _rare_english(20_000)
-_ENGLISH_WEIGHTS = _zipf(len(_ENGLISH))
-_CHINESE = CHINESE_WORDS + _rare_chinese(12_000)
-_CHINESE_WEIGHTS = _zipf(len(_CHINESE))
+class _Vocabulary:
+    """Words, and phrases of two to four of them, which make up 40 % of what is drawn, as words keep company."""
+
+    def __init__(self, words: list[str], space: str) -> None:
+        rng, weights = random.Random(f"phrases of {len(words)} words"), _zipf(len(words))
+        self.words = words
+        phrases = [space.join(rng.choices(words, cum_weights=weights, k=rng.randint(2, 4))) for _ in range(20_000)]
+        self._units = words + phrases
+        self._weights = _zipf(len(words), 0.6) + [0.6 + weight for weight in _zipf(len(phrases), 0.4)]
+
+    def draw(self, rng: random.Random, words: int) -> list[str]:
+        """Units that hold about so many words."""
+        return rng.choices(self._units, cum_weights=self._weights, k=max(1, words * 10 // 18))
+
+
+_ENGLISH = _Vocabulary(ENGLISH_WORDS + _rare_english(20_000), " ")
+_CHINESE = _Vocabulary(CHINESE_WORDS + _rare_chinese(12_000), "")
 
 
 def reference(rng: random.Random, year: int) -> str:
@@ -119,12 +133,12 @@ def amount(rng: random.Random) -> str:
 
 def english(rng: random.Random, words: int) -> str:
     """About `words` words in sentences, with a number or an amount now and then."""
-    drawn = rng.choices(_ENGLISH, cum_weights=_ENGLISH_WEIGHTS, k=words)
+    drawn = _ENGLISH.draw(rng, words)
     sentences, position = [], 0
-    while position < words:
-        length = rng.randint(6, 19)
+    while position < len(drawn):
+        length = rng.randint(3, 9)
         sentence = " ".join(drawn[position : position + length])
-        if length > 16:
+        if length > 8:
             sentence += f" {reference(rng, 2024)} {amount(rng)}"
         sentences.append(sentence[:1].upper() + sentence[1:] + ".")
         position += length
@@ -133,12 +147,12 @@ def english(rng: random.Random, words: int) -> str:
 
 def chinese(rng: random.Random, words: int) -> str:
     """About `words` words in sentences, unspaced as Chinese is written."""
-    drawn = rng.choices(_CHINESE, cum_weights=_CHINESE_WEIGHTS, k=words)
+    drawn = _CHINESE.draw(rng, words)
     pieces, position = [], 0
-    while position < words:
-        length = rng.randint(4, 9)
+    while position < len(drawn):
+        length = rng.randint(2, 6)
         pieces.append("".join(drawn[position : position + length]))
-        if length == 9:
+        if length == 6:
             pieces.append(f"{reference(rng, 2024)}，{amount(rng)}")
         pieces.append("。" if length % 3 == 0 else "，")
         position += length
@@ -175,4 +189,4 @@ def subject(rng: random.Random, language: str, year: int) -> str:
             "Statement",
         )
     )
-    return f"{rng.choice(topics)} {reference(rng, year)} {' '.join(rng.choices(_ENGLISH[:200], k=2))}"
+    return f"{rng.choice(topics)} {reference(rng, year)} {' '.join(rng.choices(ENGLISH_WORDS, k=2))}"
