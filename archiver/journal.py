@@ -133,6 +133,11 @@ class CommitJournal:
             db.execute("UPDATE commits SET released = 1, manifest = NULL WHERE seq = ?", (seq,))
             db.execute("DELETE FROM object WHERE seq = ?", (seq,))
 
+    def files(self) -> frozenset[Path]:
+        """The spool files that are still needed."""
+        rows = self._state.rows("SELECT path FROM pack WHERE seq IS NULL UNION SELECT path FROM object")
+        return frozenset(Path(row[0]) for row in rows)
+
     # -- status
 
     def settled(self) -> int:

@@ -26,7 +26,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS folder(
   id INTEGER PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL, raw BLOB NOT NULL, epoch INTEGER NOT NULL,
   uidvalidity INTEGER NOT NULL, uidnext INTEGER, messages INTEGER, modseq INTEGER, live INTEGER NOT NULL DEFAULT 1,
-  skipped INTEGER NOT NULL DEFAULT 0, UNIQUE(account, name, epoch));
+  announced INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0, UNIQUE(account, name, epoch));
 CREATE TABLE IF NOT EXISTS place(
   folder INTEGER NOT NULL, uid INTEGER NOT NULL, message BLOB NOT NULL, flags TEXT NOT NULL,
   PRIMARY KEY(folder, uid)) WITHOUT ROWID;
@@ -62,6 +62,8 @@ class FolderState:
     cursor: FolderStatus | None
     skipped: int
     """Runs in a row in which the server's status alone said that nothing changed."""
+    announced: bool
+    """Whether a durable catalog line says that this epoch began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,13 @@ class Batch:
     reflagged: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
     gone: list[tuple[int, int]] = field(default_factory=list)
     cursors: list[tuple[int, FolderStatus]] = field(default_factory=list)
+    opened: list[int] = field(default_factory=list)
+    """Folder ids whose epoch `lines` announces."""
+    closed: list[int] = field(default_factory=list)
+    """Folder ids whose epoch is over; `gone` has all their places."""
+
+    def __bool__(self) -> bool:
+        return bool(self.lines or self.pack or self.cursors or self.opened or self.closed)
 
 
 class State:
@@ -136,17 +145,23 @@ class State:
 
     # -- folders and places
 
-    def folders(self, account: str) -> dict[str, FolderState]:
-        """The live epoch of every folder of the account, by name."""
+    def folders(self, account: str) -> tuple[dict[str, FolderState], list[FolderState]]:
+        """The current epoch of every folder of the account, by name; and older ones a crash kept from being closed."""
         rows = self.rows(
-            "SELECT id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped FROM folder "
-            "WHERE account = ? AND live = 1 ORDER BY name",
+            "SELECT id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped, announced "
+            "FROM folder WHERE account = ? AND live = 1 ORDER BY name, epoch",
             (account,),
         )
-        return {state.name: state for state in map(_folder_state, rows)}
+        current: dict[str, FolderState] = {}
+        stale = []
+        for state in map(_folder_state, rows):
+            if state.name in current:
+                stale.append(current[state.name])
+            current[state.name] = state
+        return current, stale
 
     def open_epoch(self, account: str, folder: Folder, uidvalidity: int) -> FolderState:
-        """Begin a new epoch of the folder; an older one must have been closed before."""
+        """Begin a new epoch of the folder; whoever calls closes the one before in the same run's batch."""
         with self.transaction() as db:
             latest = db.execute("SELECT max(epoch) FROM folder WHERE account = ? AND name = ?", (account, folder.name))
             epoch = (latest.get or 0) + 1
@@ -154,13 +169,8 @@ class State:
                 "INSERT INTO folder(account, name, raw, epoch, uidvalidity) VALUES(?, ?, ?, ?, ?)",
                 (account, folder.name, folder.raw, epoch, uidvalidity),
             )
-            return FolderState(db.last_insert_rowid(), account, folder.name, folder.raw, epoch, uidvalidity, None, 0)
-
-    def close_epoch(self, folder_id: int) -> None:
-        """End an epoch; its places must have been recorded as gone (in a batch) by the same run."""
-        with self.transaction() as db:
-            db.execute("UPDATE folder SET live = 0 WHERE id = ?", (folder_id,))
-            db.execute("DELETE FROM work WHERE folder = ?", (folder_id,))
+            number = db.last_insert_rowid()
+        return FolderState(number, account, folder.name, folder.raw, epoch, uidvalidity, None, 0, announced=False)
 
     def note_skipped(self, folder_ids: Iterable[int]) -> None:
         """Count one more run in which these folders were not opened."""
@@ -242,6 +252,24 @@ class State:
                 [(f, s.uidvalidity, s.uidnext, s.messages, s.highestmodseq) for f, s in batch.cursors],
             )
 
+    def adopt(
+        self, account: str, name: str, epoch: int, uidvalidity: int, places: Iterable[tuple[int, MessageId, str]]
+    ) -> None:
+        """Take over a folder's epoch that another writer recorded: (UID, message, flags) of its live places.
+
+        Its cursor is not known, so the next run lists the folder; what is adopted is not fetched again.
+        """
+        with self.transaction() as db:
+            db.execute(
+                "INSERT INTO folder(account, name, raw, epoch, uidvalidity, announced) VALUES(?, ?, ?, ?, ?, 1)",
+                (account, name, b"", epoch, uidvalidity),
+            )
+            number = db.last_insert_rowid()
+            db.executemany(
+                "INSERT INTO place(folder, uid, message, flags) VALUES(?, ?, ?, ?)",
+                ((number, uid, bytes.fromhex(message), flags) for uid, message, flags in places),
+            )
+
     # -- runs
 
     def begin_run(self, started: datetime) -> int:
@@ -264,9 +292,9 @@ class State:
 
 
 def _folder_state(row: Sequence[Any]) -> FolderState:
-    folder_id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped = row
+    folder_id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped, announced = row
     cursor = None if uidnext is None else FolderStatus(uidvalidity, uidnext, messages, modseq)
-    return FolderState(folder_id, account, name, raw, epoch, uidvalidity, cursor, skipped)
+    return FolderState(folder_id, account, name, raw, epoch, uidvalidity, cursor, skipped, bool(announced))
 
 
 def _record_pack(db: apsw.Connection, batch: Batch, pack: PackRecord) -> None:
@@ -295,3 +323,6 @@ def _record_places(db: apsw.Connection, batch: Batch) -> None:
         [(" ".join(flags), f, u) for f, u, flags in batch.reflagged],
     )
     db.executemany("DELETE FROM place WHERE folder = ? AND uid = ?", batch.gone)
+    db.executemany("UPDATE folder SET announced = 1 WHERE id = ?", [(f,) for f in batch.opened])
+    db.executemany("UPDATE folder SET live = 0 WHERE id = ?", [(f,) for f in batch.closed])
+    db.executemany("DELETE FROM work WHERE folder = ?", [(f,) for f in batch.closed])

@@ -1,0 +1,269 @@
+"""The walk over one account: list what changed, plan, fetch over several connections, certify each folder."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from archiver.backup.fetching import Fetchers, units
+from archiver.backup.intake import Intake
+from archiver.backup.report import AccountReport, FolderReport
+from archiver.config import AccountSettings
+from archiver.errors import MailarkError, ProtocolError
+from archiver.model import (
+    CertificateEntry,
+    FlagsEntry,
+    Folder,
+    FolderEntry,
+    FolderStatus,
+    GoneEntry,
+    Problem,
+    Refused,
+    Row,
+)
+from archiver.monitor import Monitor
+from archiver.sources.interface import Source
+from archiver.state import Batch, FolderState, State
+from archiver.walk import Plan, changed, plan
+
+VERIFY_EVERY = 20
+"""A folder whose status alone says "unchanged" is listed all the same after this many runs."""
+
+
+@dataclass(slots=True)
+class _Task:
+    """One folder in work. Counters change under the walk's lock."""
+
+    folder: Folder
+    state: FolderState
+    status: FolderStatus
+    archived: int
+    gone: int
+    dirty: bool
+    left: int
+    new: int = 0
+    size: int = 0
+    broken: bool = False
+    failed: list[Problem] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return f"{self.state.account}/{self.state.name}"
+
+
+Unit = tuple[_Task, Sequence[Row]]
+
+
+class AccountWalk:
+    """One pass over one account. `run` never raises for what is wrong with the account: the report says it."""
+
+    def __init__(
+        self,
+        settings: AccountSettings,
+        state: State,
+        intake: Intake,
+        monitor: Monitor,
+        connect: Callable[[AccountSettings], Source],
+        now: Callable[[], datetime],
+        wanted: Callable[[str], bool],
+        full: bool,
+        stop: threading.Event,
+    ) -> None:
+        self._settings, self._state, self._intake, self._monitor = settings, state, intake, monitor
+        self._connect, self._now, self._wanted, self._full, self._cancel = connect, now, wanted, full, stop
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._fetchers: Fetchers[Unit] = Fetchers(
+            lambda: connect(settings), self._fetch, settings.connections - 1, self._stop
+        )
+        self._reports: dict[str, FolderReport] = {}
+        self._error: MailarkError | None = None
+
+    def run(self) -> AccountReport:
+        """Walk every wanted folder."""
+        try:
+            with closing(self._connect(self._settings)) as source:
+                self._walk(source)
+        except MailarkError as error:
+            self._fail(error)
+        finally:
+            self._fetchers.dismiss()
+        reports = tuple(self._reports[name] for name in sorted(self._reports))
+        return AccountReport(self._settings.name, reports, self._error)
+
+    def _walk(self, source: Source) -> None:
+        folders = source.folders()
+        states, stale = self._state.folders(self._settings.name)
+        present = {folder.name for folder in folders}
+        for state in [*stale, *(state for name, state in states.items() if name not in present)]:
+            self._close_epoch(state)
+        unchanged = []
+        for folder in folders:
+            if not (self._settings.wants(folder.name) and self._wanted(folder.name)):
+                continue
+            if self._stopped():
+                return
+            known = states.get(folder.name)
+            if known is not None and self._same(known, folder):
+                unchanged.append(known)
+            else:
+                self._inspect(source, folder, known)
+        self._report_unchanged(unchanged)
+        self._fetchers.drain(source)
+
+    # -- deciding what to do with a folder
+
+    def _same(self, state: FolderState, folder: Folder) -> bool:
+        """The status alone proves that nothing changed, nothing is left over, and it was looked at not long ago."""
+        if self._full or state.cursor is None or folder.status is None or state.skipped >= VERIFY_EVERY:
+            return False
+        return not changed(state.cursor, folder.status) and not self._state.work(state.id)
+
+    def _report_unchanged(self, states: Sequence[FolderState]) -> None:
+        self._state.note_skipped([state.id for state in states])
+        for state in states:
+            count = self._state.count_places(state.id)
+            on_server = state.cursor.messages if state.cursor is not None else count
+            self._reports[state.name] = FolderReport(state.name, on_server, count, changed=False)
+
+    def _inspect(self, source: Source, folder: Folder, state: FolderState | None) -> None:
+        """List the folder, decide, note what needs no bytes, and put the rest on the worklist."""
+        known = self._state.known(state) if state is not None else None
+        try:
+            listing = source.listing(folder, known)
+        except ProtocolError as error:
+            self._report_unlisted(folder, state, error)
+            return
+        decided = plan(known, listing)
+        if state is not None and decided.new_epoch:
+            self._close_epoch(state)
+        if state is None or decided.new_epoch:
+            state = self._state.open_epoch(self._settings.name, folder, listing.status.uidvalidity)
+        self._announce(state)
+        self._note_changes(state, decided)
+        self._state.plan(state.id, decided.fetch)
+        if listing.uids is not None:
+            self._drop_vanished_work(state, listing.uids)
+        live = len(known.flags) if known is not None and not decided.new_epoch else 0
+        self._begin(source, folder, state, listing.status, live, decided)
+
+    def _begin(
+        self, source: Source, folder: Folder, state: FolderState, status: FolderStatus, live: int, decided: Plan
+    ) -> None:
+        """Queue the folder's worklist: what was just planned, what an earlier run left, and what failed before."""
+        rows = self._state.work(state.id)
+        cut = list(units(rows))
+        gone = len(decided.gone)
+        task = _Task(folder, state, status, live - gone, gone, bool(decided.reflag or gone), left=len(cut))
+        self._monitor.begin(task.name, len(rows), sum(row.size for row in rows))
+        if not cut:
+            self._finish(task)
+        for unit in cut:
+            self._fetchers.offer(source, (task, unit))
+
+    def _drop_vanished_work(self, state: FolderState, uids: frozenset[int]) -> None:
+        vanished = [row.uid for row in self._state.work(state.id) if row.uid not in uids]
+        if vanished:
+            self._state.drop_work(state.id, vanished)
+
+    def _announce(self, state: FolderState) -> None:
+        if not state.announced:
+            entry = FolderEntry(state.account, state.name, state.epoch, state.uidvalidity, self._now())
+            self._intake.note([entry], lambda batch: batch.opened.append(state.id))
+
+    def _note_changes(self, state: FolderState, decided: Plan, *, closed: bool = False) -> None:
+        now, where = self._now(), (state.account, state.name, state.epoch)
+        flags = [FlagsEntry(*where, row.uid, row.flags, now) for row in decided.reflag]
+        gone = [GoneEntry(*where, uid, now) for uid in decided.gone]
+
+        def record(batch: Batch) -> None:
+            batch.reflagged.extend((state.id, row.uid, row.flags) for row in decided.reflag)
+            batch.gone.extend((state.id, uid) for uid in decided.gone)
+            batch.closed.extend([state.id] if closed else [])
+
+        if flags or gone or closed:
+            self._intake.note([*flags, *gone], record)
+
+    def _close_epoch(self, state: FolderState) -> None:
+        """Its places are no longer on the server; what they held stays archived."""
+        self._note_changes(state, Plan(gone=tuple(sorted(self._state.known(state).flags))), closed=True)
+
+    # -- fetching, in any of the account's threads
+
+    def _fetch(self, source: Source, unit: Unit) -> None:
+        task, rows = unit
+        try:
+            for item in source.fetch(task.folder, rows):
+                if isinstance(item, Refused):
+                    self._refuse(task, item)
+                else:
+                    fresh = self._intake.take(task.state, item)
+                    self._count(task, len(item.body), fresh)
+                if self._stopped():
+                    task.broken = True
+                    return
+        except ProtocolError as error:
+            task.failed.append(Problem(task.name, str(error), task.state.account, task.state.name))
+        except MailarkError as error:
+            task.broken = True
+            self._fail(error)
+            return
+        with self._lock:
+            task.left -= 1
+            over = task.left == 0 and not task.broken
+        if over:
+            self._finish(task)
+
+    def _count(self, task: _Task, size: int, fresh: bool) -> None:
+        with self._lock:
+            task.archived += 1
+            task.new += 1
+            task.size += size
+        self._monitor.advance(task.name, 1, size)
+
+    def _refuse(self, task: _Task, refused: Refused) -> None:
+        """Quarantine by name; the folder goes on."""
+        state = task.state
+        self._state.quarantine(state.id, refused.uid, refused.reason)
+        problem = Problem(f"{task.name} UID {refused.uid}", refused.reason, state.account, state.name, refused.uid)
+        with self._lock:
+            task.failed.append(problem)
+        self._monitor.problem(problem)
+
+    def _finish(self, task: _Task) -> None:
+        """All of the folder's work is done or failed by name: certify it and let its cursor move."""
+        on_server, failed = task.status.messages, tuple(task.failed)
+        missing = on_server - task.archived - len(failed)
+        if missing > 0:
+            failed += (Problem(task.name, f"{missing} messages were counted by the server and not listed by it"),)
+        state = task.state
+        if task.dirty or task.new or failed or not state.announced:
+            names = tuple(f"{problem.uid}: {problem.reason}" for problem in failed)
+            entry = CertificateEntry(
+                state.account, state.name, state.epoch, on_server, task.archived, names, self._now()
+            )
+            self._intake.note([entry], lambda batch: None)
+        self._intake.complete(state, task.status)
+        report = FolderReport(state.name, on_server, task.archived, failed, task.new, task.size, task.gone)
+        with self._lock:
+            self._reports[state.name] = report
+        self._monitor.end(task.name, f"{on_server} on the server, {task.archived} archived, {len(failed)} failed")
+
+    def _report_unlisted(self, folder: Folder, state: FolderState | None, error: ProtocolError) -> None:
+        """The folder could not be read at all; whatever was archived of it before stays."""
+        problem = Problem(f"{self._settings.name}/{folder.name}", str(error), self._settings.name, folder.name)
+        self._monitor.problem(problem)
+        archived = self._state.count_places(state.id) if state is not None else 0
+        on_server = folder.status.messages if folder.status is not None else archived
+        self._reports[folder.name] = FolderReport(folder.name, on_server, archived, (problem,))
+
+    def _stopped(self) -> bool:
+        return self._stop.is_set() or self._cancel.is_set()
+
+    def _fail(self, error: MailarkError) -> None:
+        with self._lock:
+            self._error = self._error or error
+        self._stop.set()

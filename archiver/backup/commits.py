@@ -1,0 +1,142 @@
+"""Makes commits of what lies sealed in the spool, records them, and pushes them to the stores."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from itertools import groupby
+
+from archiver.backup.feed import CatalogFeed
+from archiver.catalog import lines
+from archiver.errors import MailarkError
+from archiver.journal import Pending
+from archiver.model import Entry
+from archiver.monitor import Monitor
+from archiver.opening import Archive
+from archiver.vault import age, merkle, zstd
+from archiver.vault.commit import Commit, Outcome, Staged, push
+from archiver.vault.files import write_private
+from archiver.vault.manifest import FIRST_PREV, Manifest, ObjectRef, sign
+from archiver.vault.vault import MAX_LINES
+
+COMMIT_PACKS = 8
+"""Sealed packs that make a commit during a run: bounds the spool, and what another machine would have to wait for."""
+
+COMMIT_SECONDS = 15 * 60.0
+"""A commit is made at the latest this long after the one before, if there is something to commit."""
+
+
+class Committer:
+    """Commits run in one thread beside the walk, one at a time."""
+
+    def __init__(self, archive: Archive, feed: CatalogFeed, monitor: Monitor, now: Callable[[], datetime]) -> None:
+        self._archive, self._feed, self._monitor, self._now = archive, feed, monitor, now
+        self._pool = ThreadPoolExecutor(1, "commit")
+        self._running: Future[None] | None = None
+        self._last = time.monotonic()
+        self._sealed = archive.catalog.sealed().get(archive.machine.writer, 0)
+        self.outcome: Outcome | None = None
+
+    def resume(self) -> None:
+        """Finish what an earlier run left: sweep the spool, bring the catalog up to date, push what was recorded."""
+        self._sweep()
+        try:
+            for document in self._missing_lines():
+                self._feed.add(list(lines.load(document)))
+        except MailarkError as error:
+            self._feed.problem = f"the catalog could not be brought up to date: {error}"
+        self._push()
+
+    def batch(self, entries: list[Entry]) -> None:
+        """A batch became durable: index it, and commit when enough has come together."""
+        self._feed.add(entries)
+        if self._running is not None and not self._running.done():
+            return
+        late = time.monotonic() - self._last > COMMIT_SECONDS
+        pending = self._archive.journal.pending()
+        if late or len(pending.packs) >= COMMIT_PACKS:
+            self._raise_earlier()
+            self._running = self._pool.submit(self._commit, pending)
+
+    def finish(self) -> None:
+        """Commit and push everything that is left. Raises what went wrong in a commit during the run."""
+        self._pool.shutdown(wait=True)
+        self._raise_earlier()
+        pending = self._archive.journal.pending()
+        if pending:
+            self._commit(pending)
+        else:
+            self._push()
+        self._archive.journal.move_idle_cursors()
+
+    def _raise_earlier(self) -> None:
+        if self._running is not None:
+            self._running.result()
+
+    def _commit(self, pending: Pending) -> None:
+        self._last = time.monotonic()
+        objects = [Staged(p.name, p.size, p.sha256, p.path) for p in pending.packs]
+        for era, frames in groupby(sorted(pending.lines, key=lambda line: line[0]), key=lambda line: line[0]):
+            objects.append(self._stage_lines(era, b"".join(frame for _, frame in frames)))
+        commit, sha256 = self._sign(objects, pending)
+        self._archive.journal.record(commit, sha256, pending, self._now())
+        self._push()
+
+    def _stage_lines(self, era: str, frames: bytes) -> Staged:
+        """Catalog lines as one sealed object: zstd frames one after another are one zstd file (RFC 8878 section 3)."""
+        sealed = age.encrypt(frames, [self._archive.machine.recipient(era)])
+        sha256 = hashlib.sha256(sealed).hexdigest()
+        path = self._archive.work.spool / f"lines-{sha256}.age"
+        write_private(path, sealed)
+        return Staged(f"catalog/{era}/{sha256}.age", len(sealed), sha256, path)
+
+    def _sign(self, objects: Sequence[Staged], pending: Pending) -> tuple[Commit, str]:
+        machine = self._archive.machine
+        seq, prev = self._archive.journal.head()
+        manifest = Manifest(
+            archive=machine.archive,
+            writer=machine.writer,
+            seq=seq + 1,
+            prev=prev or FIRST_PREV,
+            time=self._now(),
+            messages=len(pending.messages),
+            root=merkle.root(merkle.leaves(machine.leaf_salt_key, pending.messages)),
+            objects=tuple(ObjectRef(o.sha256, o.size, o.name) for o in objects),
+        )
+        signed = sign(manifest, machine.signing_key)
+        return Commit(seq + 1, manifest.name, signed, tuple(objects)), hashlib.sha256(signed).hexdigest()
+
+    def _push(self) -> None:
+        archive = self._archive
+        self.outcome = push(archive.stores, archive.settings.archive.copies, archive.journal, self._monitor)
+        for seq in range(self._sealed + 1, archive.journal.settled() + 1):
+            self._sealed = seq
+            self._feed.seal(seq)
+
+    def _missing_lines(self) -> Iterator[bytes]:
+        """Lines that a killed run had no time to index: of commits from the spool or a store, then uncommitted ones."""
+        archive, writer = self._archive, self._archive.machine.writer
+        if self._sealed < archive.journal.head()[0]:
+            staged = {commit.seq: commit for commit in archive.journal.unfinished()}
+            for commit in (staged[seq] for seq in sorted(staged) if seq > self._sealed):
+                yield from self._staged_lines(commit)
+            for manifest in archive.vault.manifests({writer: self._sealed}):
+                if manifest.writer == writer and manifest.seq not in staged:
+                    yield from archive.vault.lines(manifest)
+        for _, frame in archive.journal.pending().lines:
+            yield zstd.decompress(frame, limit=MAX_LINES)
+
+    def _staged_lines(self, commit: Commit) -> Iterator[bytes]:
+        for staged in commit.objects:
+            if staged.name.startswith("catalog/") and staged.path is not None:
+                yield from self._archive.vault.unseal_lines(staged.name, staged.path.read_bytes())
+
+    def _sweep(self) -> None:
+        """Files of the spool that no record speaks of are what a killed run was writing."""
+        kept = self._archive.journal.files()
+        for path in self._archive.work.spool.iterdir():
+            if path not in kept:
+                path.unlink()

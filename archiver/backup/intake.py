@@ -1,0 +1,238 @@
+"""Turns fetched messages into sealed packs and catalog lines: hash, split, parse, pack; then one durable batch."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from archiver.catalog import lines
+from archiver.errors import MailarkError
+from archiver.mime import Parsed, parse
+from archiver.model import (
+    HUGE,
+    AttachmentInfo,
+    Body,
+    Entry,
+    Fetched,
+    FolderStatus,
+    MessageEntry,
+    MessageId,
+    PlaceEntry,
+)
+from archiver.state import Batch, FolderState, PackRecord, State
+from archiver.vault import zstd
+from archiver.vault.keys import Machine, era_of
+from archiver.vault.pack import PackWriter
+from archiver.vault.segments import Split, split
+
+PACK_SIZE = 32 * 1024 * 1024
+"""Ciphertext bytes at which a pack is closed: Drive takes about 2 files a second, S3 bills by request."""
+
+LINES_SIZE = 64 * 1024 * 1024
+"""Bytes of message text at which a batch is closed, whatever its pack's size: bounds the memory of a run."""
+
+PARSED_HEAD = 8 * 1024 * 1024
+"""Of a huge message only this many bytes are parsed for the catalog; it is stored whole."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """The batch being filled."""
+
+    era: str
+    pack: PackWriter | None = None
+    messages: list[MessageId] = field(default_factory=list)
+    claimed: set[MessageId] = field(default_factory=set)
+    segments: set[str] = field(default_factory=set)
+    entries: list[Entry] = field(default_factory=list)
+    text: int = 0
+    record: Batch = field(default_factory=lambda: Batch(""))
+
+
+class Intake:
+    """Takes messages from any number of threads; raises again in all of them what broke it in one.
+
+    feed: called with each durable batch's catalog lines, in the order of the batches.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        state: State,
+        spool: Path,
+        feed: Callable[[list[Entry]], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._machine, self._state, self._spool, self._feed, self._now = machine, state, spool, feed, now
+        self._lock = threading.RLock()
+        self._broken: MailarkError | None = None
+        self._counter = 0
+        self._open = self._begin()
+
+    def take(self, folder: FolderState, fetched: Fetched) -> bool:
+        """Archive one message and its place; True if its bytes were new. Durable only after the next `flush`.
+
+        Raises QuotaError for a full disk, IntegrityError when a pack does not read back as written.
+        """
+        message = hashlib.sha256(fetched.body).hexdigest()
+        fresh = not self._holds(message)
+        prepared = self._prepare(message, fetched.body) if fresh else None
+        with self._lock:
+            self._raise_if_broken()
+            fresh = prepared is not None and not self._holds(message)
+            if fresh and prepared is not None:
+                self._store(message, fetched.body, prepared)
+            self._place(folder, fetched, message)
+            if self._full():
+                self._seal()
+        return fresh
+
+    def note(self, entries: Iterable[Entry], record: Callable[[Batch], None]) -> None:
+        """Add catalog lines and state changes that bring no new bytes (flags, gone places, certificates, cursors)."""
+        with self._lock:
+            self._raise_if_broken()
+            self._open.entries.extend(entries)
+            record(self._open.record)
+
+    def complete(self, folder: FolderState, status: FolderStatus) -> None:
+        """The folder's work of this run is done; its cursor moves when the commit that carries it is settled."""
+        self.note((), lambda batch: batch.cursors.append((folder.id, status)))
+
+    def flush(self) -> None:
+        """Seal what is open and make it durable."""
+        with self._lock:
+            self._raise_if_broken()
+            self._seal()
+
+    def abandon(self) -> None:
+        """Drop what is open: nothing of it was durable, and its messages are still on the worklist."""
+        with self._lock:
+            if self._open.pack is not None:
+                self._open.pack.abort()
+            self._open = self._begin()
+
+    # -- preparing, outside the lock
+
+    def _prepare(self, message: MessageId, body: Body) -> tuple[Split | None, MessageEntry]:
+        if isinstance(body, bytes) and len(body) < HUGE:
+            key = self._machine.segment_key(self._open.era)
+            return split(body, lambda data: _segment_name(key, data)), entry_of(message, len(body), parse(body))
+        return None, entry_of(message, len(body), parse(bytes(body[:PARSED_HEAD]), truncated=True))
+
+    def _holds(self, message: MessageId) -> bool:
+        return message in self._open.claimed or self._state.has_message(self._open.era, message)
+
+    # -- filling the batch, under the lock
+
+    def _begin(self) -> _Open:
+        era = era_of(self._now())
+        return _Open(era, record=Batch(era))
+
+    def _writer(self) -> PackWriter:
+        if self._open.pack is None:
+            self._counter += 1
+            path = self._spool / f"open-{self._counter}.pack"
+            self._open.pack = PackWriter(path, self._machine.recipient(self._open.era), era=self._open.era)
+        return self._open.pack
+
+    def _store(self, message: MessageId, body: Body, prepared: tuple[Split | None, MessageEntry]) -> None:
+        parts, entry = prepared
+        writer = self._writer()
+        try:
+            if parts is None:
+                writer.add(f"m/{message}.eml", body)
+            else:
+                self._store_split(writer, message, parts)
+        except MailarkError as error:
+            self._broken = error
+            raise
+        self._open.claimed.add(message)
+        self._open.messages.append(message)
+        self._open.entries.append(entry)
+        self._open.text += len(entry.text)
+
+    def _store_split(self, writer: PackWriter, message: MessageId, parts: Split) -> None:
+        located = {}
+        for name, data in parts.segments.items():
+            if name in self._open.segments:
+                continue
+            earlier = self._state.pack_of_segment(self._open.era, name)
+            if earlier is not None:
+                located[name] = earlier
+            else:
+                writer.add(f"b/{name}", data)
+                self._open.segments.add(name)
+        writer.add(f"m/{message}.json", parts.recipe.located(located).to_json())
+        writer.add(f"m/{message}.skel", parts.skeleton)
+
+    def _place(self, folder: FolderState, fetched: Fetched, message: MessageId) -> None:
+        place = PlaceEntry(
+            message, folder.account, folder.name, folder.epoch, fetched.uid, fetched.flags, fetched.date, self._now()
+        )
+        self._open.entries.append(place)
+        self._open.record.places.append((folder.id, fetched.uid, message, fetched.flags))
+
+    def _full(self) -> bool:
+        packed = self._open.pack.size if self._open.pack is not None else 0
+        return packed >= PACK_SIZE or self._open.text >= LINES_SIZE
+
+    # -- sealing, under the lock
+
+    def _seal(self) -> None:
+        batch, self._open = self._open, self._begin()
+        try:
+            entries = self._close_pack(batch)
+            if entries:
+                batch.record.lines = zstd.compress(lines.dump(entries))
+            if batch.record:
+                self._state.record(batch.record)
+        except MailarkError as error:
+            self._broken = error
+            raise
+        if entries:
+            self._feed(entries)
+
+    def _close_pack(self, batch: _Open) -> list[Entry]:
+        """Seal the pack, if there is one; its object name completes the message lines."""
+        if batch.pack is None:
+            return batch.entries
+        places = [entry for entry in batch.entries if not isinstance(entry, MessageEntry)]
+        batch.pack.add("c/places.jsonl", lines.dump(places))
+        sealed = batch.pack.finish()
+        batch.record.pack = PackRecord(sealed.name, sealed.sha256, sealed.size, sealed.path)
+        batch.record.messages = batch.messages
+        batch.record.segments = sorted(batch.segments)
+        return [replace(e, pack=sealed.name) if isinstance(e, MessageEntry) else e for e in batch.entries]
+
+    def _raise_if_broken(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+
+
+def entry_of(message: MessageId, size: int, parsed: Parsed) -> MessageEntry:
+    """The catalog line of a message; its pack is filled in when that is sealed."""
+    return MessageEntry(
+        id=message,
+        size=size,
+        pack="",
+        subject=parsed.subject,
+        from_=parsed.from_,
+        to=parsed.to,
+        cc=parsed.cc,
+        date=parsed.date,
+        message_id=parsed.message_id,
+        references=parsed.references,
+        text=parsed.text,
+        attachments=tuple(AttachmentInfo(a.name, a.type, a.size) for a in parsed.attachments),
+        defects=parsed.defects,
+    )
+
+
+def _segment_name(key: bytes, data: bytes) -> str:
+    """Keyed, so that a store that knows an attachment cannot tell whether the archive holds it."""
+    return hmac.digest(key, data, "sha256").hex()
