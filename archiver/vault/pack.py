@@ -20,8 +20,9 @@ from archiver.model import Body
 from archiver.vault import age, index, tar, zstd
 from archiver.vault.index import MAX_FRAME, Index
 
-TEXT_FRAME = 1024 * 1024
-"""Bytes of tar from which on a frame of messages is closed: 64 KiB compresses 20 % worse, 4 MiB hardly better."""
+TEXT_FRAME = 768 * 1024
+"""Bytes of tar from which on a frame of messages is closed. Half of it compresses 5 % worse, thrice as much 4 % better,
+and a reader of one message has to read a whole frame."""
 
 SEGMENT_FRAME = 256 * 1024
 """The same for segments: attachments hardly compress together, and a smaller frame is less to read for one."""

@@ -64,6 +64,17 @@ def decompress(frame: bytes | memoryview, *, limit: int) -> bytes:
     return data
 
 
+def frames(data: bytes, *, limit: int) -> Iterator[bytes]:
+    """What each of the frames in `data` holds, which is nothing but frames; at most `limit` bytes in all."""
+    rest = memoryview(data)
+    while rest:
+        size = _frame_size(rest)
+        plain = decompress(rest[:size], limit=limit)
+        limit -= len(plain)
+        rest = rest[size:]
+        yield plain
+
+
 def _content_size(frame: bytes | memoryview) -> int:
     try:
         size = zstd.get_frame_info(frame).decompressed_size
@@ -72,3 +83,10 @@ def _content_size(frame: bytes | memoryview) -> int:
     if size is None:
         raise IntegrityError("a Zstandard frame does not say how much it holds")
     return int(size)
+
+
+def _frame_size(data: memoryview) -> int:
+    try:
+        return int(zstd.get_frame_size(data))
+    except zstd.ZstdError as error:
+        raise IntegrityError("a Zstandard frame is cut off") from error
