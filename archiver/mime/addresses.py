@@ -1,0 +1,107 @@
+"""Address lists (RFC 5322 section 3.4) with what real senders make of them: `;`, unquoted commas, encoded words
+anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+
+from archiver.mime.charsets import Decoder
+from archiver.mime.headers import decode_words, one_line
+from archiver.model import Address
+
+LIMIT = 10_000
+"""Addresses taken from one header."""
+
+# No alternative can scan beyond the next sign that starts a token, so the whole is linear; quoted pairs are masked
+# before.
+_TOKEN = re.compile(
+    r'"(?P<quoted>[^"]*)"|<(?P<angle>[^<>,;"]*)>?|\((?P<comment>[^()]*)\)|(?P<separator>[,;])'
+    r"|(?P<word>=\?[^?\s]{1,75}\?[bBqQ]\?[^?]*\?=)|(?P<group>:)|(?P<text>[^\",;<(=:]+)|(?P<other>.)",
+    re.DOTALL,
+)
+_MASKS = (("\\\\", "\x01"), ('\\"', "\x02"))
+
+
+class _Mailbox:
+    """One address under construction."""
+
+    __slots__ = ("angle", "comment", "name")
+
+    def __init__(self) -> None:
+        self.name: list[str] = []
+        self.angle: str | None = None
+        self.comment = ""
+
+
+def parse_addresses(value: str, decoder: Decoder) -> tuple[Address, ...]:
+    """The addresses of a raw (latin-1) header value, groups flattened, at most `LIMIT`."""
+    out: list[Address] = []
+    current = _Mailbox()
+    held = ""
+    for match in _TOKEN.finditer(_masked(value)):
+        kind, token = match.lastgroup, match[match.lastgroup or 0]
+        if kind == "separator":
+            address = _finish(current, decoder, held)
+            current = _Mailbox()
+            held = _hold(address, token)
+            if address is not None and not held:
+                out.append(address)
+            if len(out) >= LIMIT:
+                decoder.defects["too many addresses"] = None
+                return tuple(out)
+        elif kind == "angle":
+            current.angle = token
+        elif kind == "comment":
+            current.comment = token
+        elif kind == "group" and current.angle is None and "@" not in "".join(current.name):
+            current.name.clear()
+        else:
+            current.name.append(token)
+    last = _finish(current, decoder, held)
+    return (*out, last) if last is not None else tuple(out)
+
+
+def _masked(value: str) -> str:
+    """Quoted pairs out of the way of the tokens; a quote that is never closed is no quote."""
+    if "\\" in value:
+        for pair, mask in _MASKS:
+            value = value.replace(pair, mask)
+    return value.replace('"', " ") if value.count('"') % 2 else value
+
+
+def _unmasked(text: str) -> str:
+    return text.replace("\x01", "\\").replace("\x02", '"') if "\x01" in text or "\x02" in text else text
+
+
+def _hold(address: Address | None, separator: str) -> str:
+    """The name before an unquoted comma, as in `Doe, John <j@x>`, to be put before the next one."""
+    return address.name if address is not None and not address.addr and separator == "," else ""
+
+
+def _finish(mailbox: _Mailbox, decoder: Decoder, held: str) -> Address | None:
+    text = _unmasked("".join(mailbox.name)).strip()
+    if mailbox.angle is not None:
+        name, addr = _decoded(text, decoder), mailbox.angle.strip()
+    elif "@" in text and "=?" not in text:
+        name, addr = "", text
+    else:
+        name, addr = _split_decoded(_decoded(text, decoder))
+    name = name or _decoded(_unmasked(mailbox.comment), decoder)
+    if held:
+        name = f"{held}, {name}" if name else name
+    if not name and not addr:
+        return None
+    return Address(name, addr if addr.isascii() and addr.isprintable() else decode_words(addr, decoder))
+
+
+def _decoded(text: str, decoder: Decoder) -> str:
+    return decode_words(text, decoder).strip(" \t'\"") if text else ""
+
+
+def _split_decoded(text: str) -> tuple[str, str]:
+    """A whole address inside one encoded word: `张三 <z@x>`, or only `z@x`."""
+    name, opened, rest = text.partition("<")
+    if opened and "@" in rest:
+        return name.strip(" \"'"), one_line(rest.partition(">")[0].strip())
+    return ("", text) if "@" in text and " " not in text else (text, "")

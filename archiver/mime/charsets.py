@@ -1,0 +1,220 @@
+"""Bytes to text when the label cannot be trusted.
+
+A label is taken for the superset that is really meant by it (WHATWG Encoding Standard section 4.2: gb2312 is GBK and
+beyond, latin-1 is
+windows-1252). Whatever does not decode strictly is detected, over the subject and the body of the message together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from encodings.aliases import aliases
+from functools import lru_cache
+
+from chardetng_py import EncodingDetector
+
+_SUPERSETS = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "gb18030": "gb18030",
+    "cp936": "gb18030",
+    "x_gbk": "gb18030",
+    "x_gb2312": "gb18030",
+    "gb2312_charset": "gb18030",
+    "gb_2312": "gb18030",
+    "chinesegb": "gb18030",
+    "chinesesimplified": "gb18030",
+    "gb": "gb18030",
+    "big5": "big5hkscs",
+    "big5hkscs": "big5hkscs",
+    "cp950": "big5hkscs",
+    "chinesebig5": "big5hkscs",
+    "x_x_big5": "big5hkscs",
+    "shift_jis": "cp932",
+    "shift_jis_2004": "cp932",
+    "x_sjis": "cp932",
+    "euc_kr": "cp949",
+    "johab": "johab",
+    "iso2022_jp": "iso2022_jp_ext",
+    "iso2022_jp_1": "iso2022_jp_ext",
+    "latin_1": "cp1252",
+    "iso8859_1": "cp1252",
+    "iso8859_9": "cp1254",
+    "iso8859_11": "cp874",
+    "tis_620": "cp874",
+    "ascii": "",
+    "unknown": "",
+    "unknown_8bit": "",
+    "x_unknown": "",
+    "default": "",
+    "default_charset": "",
+    "utf8": "utf-8",
+    "utf_8": "utf-8",
+    "utf_8_sig": "utf-8",
+    "unicode_1_1_utf_7": "utf_7",
+    "unicode": "utf-8",
+    "iso8859_8_i": "iso8859_8",
+    "iso_8859_8_i": "iso8859_8",
+    "iso_8859_8_e": "iso8859_8",
+    "windows_874": "cp874",
+    "x_user_defined": "cp1252",
+}
+# Python codecs that are no character sets, or that take quadratic time.
+_NO_CHARSETS = frozenset(
+    [
+        "base64_codec",
+        "bz2_codec",
+        "hex_codec",
+        "quopri_codec",
+        "rot_13",
+        "uu_codec",
+        "zlib_codec",
+        "idna",
+        "punycode",
+        "mbcs",
+        "oem",
+        "undefined",
+        "unicode_escape",
+        "raw_unicode_escape",
+    ]
+)
+_PLAIN_NAMES = frozenset(aliases.values()) | {
+    "koi8_u",
+    "cp874",
+    "cp1006",
+    "cp720",
+    "cp737",
+    "cp856",
+    "mac_croatian",
+    "mac_farsi",
+}
+_SHIFTING = frozenset({"utf_7", "hz", "utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"})
+_NOT_ASCII_BASED = _SHIFTING | {"cp037", "cp273", "cp424", "cp500", "cp1026", "cp1140", "cp875"}
+_DETECTED = {
+    "GBK": "gb18030",
+    "gb18030": "gb18030",
+    "Big5": "big5hkscs",
+    "Shift_JIS": "cp932",
+    "EUC-KR": "cp949",
+    "ISO-2022-JP": "iso2022_jp_ext",
+    "ISO-8859-8-I": "iso8859_8",
+    "windows-874": "cp874",
+}
+_SAMPLE = 32 * 1024
+_DETECTIONS = 64
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
+UNDECODABLE = "text with undecodable bytes"
+
+
+@lru_cache(maxsize=256)
+def codec_of(label: str) -> str | None:
+    """The Python codec to read a charset label with: "" for none stated or plain ASCII, None for an unknown one."""
+    name = _SEPARATORS.sub("_", label[:64].partition("*")[0].lower()).strip("_")
+    if not name:
+        return ""
+    for candidate in (name, aliases.get(name, ""), name.replace("windows_", "cp").replace("x_", "", 1)):
+        if candidate in _SUPERSETS:
+            return _SUPERSETS[candidate]
+        if candidate in _PLAIN_NAMES and candidate not in _NO_CHARSETS:
+            return candidate
+    resolved = aliases.get(name.replace("x_", "", 1), "")
+    return _SUPERSETS.get(resolved, resolved) if resolved and resolved not in _NO_CHARSETS else None
+
+
+class Decoder:
+    """Turns the bytes of one message into text; remembers what was wrong. `context` gives sample bytes of the whole
+    message.
+    """
+
+    def __init__(self, context: Callable[[], bytes]) -> None:
+        self._context = context
+        self._sample: bytes | None = None
+        self._detections = 0
+        self.defects: dict[str, None] = {}
+
+    def decode(self, data: bytes, label: str = "") -> str:
+        """The text of `data`, said to be in charset `label`. Never fails; at worst U+FFFD stands for bytes."""
+        codec = codec_of(label)
+        if codec is None:
+            self.defects["unknown charset"] = None
+            codec = ""
+        if codec in ("", "utf-8"):
+            return self._decode_unicode(data, codec)
+        if codec not in _NOT_ASCII_BASED and data.isascii() and b"\x1b" not in data:
+            return data.decode("ascii")
+        return self._decode_labelled(data, codec)
+
+    def _decode_unicode(self, data: bytes, codec: str) -> str:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            pass
+        else:
+            return text if "\x1b$" not in text else self._decode_labelled(data, "iso2022_jp_ext")
+        return (_mostly(data, codec) if codec else None) or self._detect(data, codec)
+
+    def _decode_labelled(self, data: bytes, codec: str) -> str:
+        if codec not in _SHIFTING:
+            text = _as_utf8(data, codec)
+            if text is not None:
+                self.defects["charset label wrong"] = None
+                return text
+        try:
+            text = data.decode(codec)
+        except (UnicodeError, LookupError):
+            text = _mostly(data, codec) or self._detect(data, codec)
+        return _without_surrogates(text) if codec in _SHIFTING else text
+
+    def _detect(self, data: bytes, codec: str) -> str:
+        if codec:
+            self.defects["charset label wrong"] = None
+        guess = self._guess(data)
+        for candidate in (guess, "gb18030"):
+            try:
+                text = data.decode(candidate)
+            except (UnicodeError, LookupError):
+                continue
+            self.defects[f"charset detected: {candidate}"] = None
+            return text
+        self.defects[UNDECODABLE] = None
+        return _without_surrogates(data.decode(codec or guess, "replace"))
+
+    def _guess(self, data: bytes) -> str:
+        self._detections += 1
+        if self._detections > _DETECTIONS:
+            return "gb18030"
+        if self._sample is None:
+            self._sample = self._context()[:_SAMPLE]
+        detector = EncodingDetector()
+        detector.feed(data[:_SAMPLE], last=False)
+        detector.feed(b"\n" + self._sample, last=True)
+        guess: str = detector.guess(tld=None, allow_utf8=False)
+        return _DETECTED.get(guess, guess.lower())
+
+
+def _as_utf8(data: bytes, codec: str) -> str | None:
+    """The text when `data`, labelled otherwise, can hardly be anything but UTF-8: valid, and too long for an
+    accident.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    continuation_bytes = len(data) - len(text)
+    return text if continuation_bytes >= (1 if codec == "cp1252" else 6) else None
+
+
+def _mostly(data: bytes, codec: str) -> str | None:
+    """The text when at most one in fifty of the foreign bytes is damaged, as a cut or a relay leaves it."""
+    try:
+        text = data.decode(codec, "replace")
+    except (UnicodeError, LookupError):
+        return None
+    damaged = text.count("\ufffd")
+    foreign = len(data) - len(data.translate(None, bytes(range(128, 256))))
+    return text if damaged * 50 <= foreign else None
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

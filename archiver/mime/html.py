@@ -1,0 +1,150 @@
+"""HTML to plain text for search and for reading in a terminal. Linear in the input, whatever the input is.
+
+No browser: a few passes of compiled searches, each of which looks at every character a bounded number of times. Left
+out: comments, style,
+script, title, template, and elements hidden by an inline style or the `hidden` attribute (HTML Living Standard
+sections 13.2 and 15.3.1).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from html import unescape
+
+_DROPPED = ("style", "script", "title", "template")
+_DROP_START = re.compile(r"<(?:!--|(style|script|title|template)(?=[\s>/]))", re.IGNORECASE)
+_HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|\shidden(?=[\s>/=])", re.IGNORECASE)
+_NAME = re.compile(r"<([a-zA-Z][a-zA-Z0-9:]{0,15})")
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
+)
+_PRE = re.compile(r"(<(?:pre|textarea|xmp)\b[^<>]*>)", re.IGNORECASE)
+_PRE_END = re.compile(r"</(?:pre|textarea|xmp)", re.IGNORECASE)
+_BREAK = re.compile(
+    r"<(?:br|/?(?:p|div|tr|table|ul|ol|li|dl|dt|dd|h[1-6]|hr|blockquote|pre|form|section|article|header|footer|center|address|option))"
+    r"(?=[\s>/])[^<>]*>",
+    re.IGNORECASE,
+)
+_CELL = re.compile(r"</t[dh]\s*>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")
+_CUT_TAG = re.compile(r"</?[a-zA-Z!?][^<>]*$")
+# Beyond seven digits there is no character, and int() of very long numbers is slow or refuses.
+_LONG_NUMBER = re.compile(r"&#[0-9]{8,};?")
+_META_CHARSET = re.compile(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+
+
+def declared_charset(data: bytes) -> str:
+    """The charset a meta element near the top states, else ""."""
+    match = _META_CHARSET.search(data, 0, 4096)
+    return match[1].decode("ascii") if match else ""
+
+
+def html_to_text(html: str) -> str:
+    """The readable text, a line a block element, blank lines only single."""
+    html = _drop_regions(html)
+    if _HIDING.search(html):
+        html = _drop_hidden(html)
+    if "<pre" in html or "<PRE" in html or "<textarea" in html:
+        html = _keep_lines(html)
+    html = " ".join(html.split())
+    html = _CELL.sub(" \t", _BREAK.sub("\n", html))
+    text = _CUT_TAG.sub("", _TAG.sub("", html)) if "<" in html else html
+    if "&" in text:
+        text = unescape(_LONG_NUMBER.sub("\ufffd", text) if "&#" in text else text)
+    return _tidy(text)
+
+
+def _tidy(text: str) -> str:
+    lines: list[str] = []
+    for line in text.replace("\xa0", " ").split("\n"):
+        line = line.strip()
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines).strip("\n")
+
+
+def _drop_regions(html: str) -> str:
+    """Without comments, styles and scripts. One that is never closed loses its tag only, so that no text is lost to a
+    mistake.
+    """
+    out: list[str] = []
+    position = 0
+    endless: set[str] = set()
+    for match in _DROP_START.finditer(html):
+        if match.start() < position:
+            continue
+        kind = (match[1] or "--").lower()
+        end = -1 if kind in endless else _region_end(html, match.end(), kind)
+        if end < 0:
+            endless.add(kind)
+            continue
+        out.append(html[position : match.start()])
+        position = end
+    if not position:
+        return html
+    out.append(html[position:])
+    return " ".join(out)
+
+
+def _region_end(html: str, start: int, kind: str) -> int:
+    """The offset after the region's end; -1 when it has none."""
+    if kind == "--":
+        end = html.find("-->", start - 2)
+        return end + 3 if end >= 0 else -1
+    position = html.find("</", start)
+    while position >= 0:
+        if html[position + 2 : position + 2 + len(kind)].lower() == kind:
+            close = html.find(">", position)
+            return close + 1 if close >= 0 else len(html)
+        position = html.find("</", position + 2)
+    return -1
+
+
+def _drop_hidden(html: str) -> str:
+    """Without hidden elements; one whose end is not found stays, and so do all later ones of its name."""
+    out: list[str] = []
+    position = 0
+    endless: set[str] = set()
+    for match in _HIDING.finditer(html):
+        opened = html.rfind("<", position, match.start())
+        if match.start() < position or opened < 0 or html.find(">", opened, match.start()) >= 0:
+            continue
+        name = _NAME.match(html, opened)
+        if name is None or name[1].lower() in _VOID or name[1].lower() in endless:
+            continue
+        end = _element_end(html, match.end(), name[1].lower())
+        if end < 0:
+            endless.add(name[1].lower())
+            continue
+        out.append(html[position:opened])
+        position = end
+    out.append(html[position:])
+    return " ".join(out)
+
+
+@lru_cache(maxsize=64)
+def _open_or_close(name: str) -> re.Pattern[str]:
+    return re.compile(rf"<(/?){re.escape(name)}(?=[\s>/])", re.IGNORECASE)
+
+
+def _element_end(html: str, start: int, name: str) -> int:
+    """The offset after the close tag that matches an open tag of this name before `start`; -1 when there is none."""
+    depth = 1
+    for match in _open_or_close(name).finditer(html, start):
+        depth += -1 if match[1] else 1
+        if not depth:
+            close = html.find(">", match.end())
+            return close + 1 if close >= 0 else len(html)
+    return -1
+
+
+def _keep_lines(html: str) -> str:
+    """Line ends inside preformatted elements become breaks, before all white space is folded."""
+    pieces = _PRE.split(html)
+    out = [pieces[0]]
+    for tag, rest in zip(pieces[1::2], pieces[2::2], strict=True):
+        end = _PRE_END.search(rest)
+        stop = end.start() if end else len(rest)
+        out += (tag, rest[:stop].replace("\r\n", "\n").replace("\n", "<br>"), rest[stop:])
+    return "".join(out)

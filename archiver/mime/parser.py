@@ -1,0 +1,132 @@
+"""A raw message to what the archive wants to know of it. Tolerant of everything; the raw bytes stay the truth."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from archiver.mime import fields
+from archiver.mime.addresses import parse_addresses
+from archiver.mime.attachments import Attachment, attachment_of, is_body
+from archiver.mime.charsets import Decoder
+from archiver.mime.headers import Block, decode_words, normalise_line_ends
+from archiver.mime.text import body_html, body_text
+from archiver.mime.tree import Part, Tree
+from archiver.model import Address
+
+_SUBJECT_LIMIT = 10_000
+_SAMPLED_PARTS = 4
+_SAMPLED_BYTES = 8 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What was understood of a message.
+
+    date: the Date header, aware; when it is missing or bad, None, and `received` tells the newest Received header's
+    moment.
+    message_id, references (References, then In-Reply-To): without angle brackets. text: plain text, at most 1 MiB of
+    characters, LF.
+    defects: what was wrong with the message, each kind once, in fixed words that hold nothing of its content.
+    """
+
+    subject: str = ""
+    from_: tuple[Address, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    date: datetime | None = None
+    received: datetime | None = None
+    message_id: str = ""
+    references: tuple[str, ...] = ()
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    defects: tuple[str, ...] = ()
+    _bodies: tuple[Part, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def html(self) -> str:
+        """The HTML of the body as the sender wrote it, decoded anew on every call; "" when there is none. Hostile:
+        clean it before use.
+        """
+        parts = list(self._bodies)
+        return body_html(parts, Decoder(lambda: b"".join(_samples({}, parts))))
+
+
+def parse(raw: bytes, *, truncated: bool = False) -> Parsed:
+    """What can be understood of a message; never raises, in time and memory linear in its size.
+
+    `truncated`: `raw` is only the beginning of a huge message; noted as a defect.
+    """
+    try:
+        return _parse(raw, truncated)
+    except Exception as error:  # the last net: whatever was not foreseen must not stop an archive
+        return Parsed(defects=(f"not parsed: {type(error).__name__}",))
+
+
+def _parse(raw: bytes, truncated: bool) -> Parsed:
+    raw, changed = normalise_line_ends(raw)
+    tree = Tree(raw)
+    head = tree.head
+    bodies = [part for part in tree.leaves if is_body(part)]
+    decoder = Decoder(lambda: b"".join(_samples(head.fields, bodies)))
+    if truncated:
+        decoder.defects["only the beginning was parsed"] = None
+    if changed:
+        decoder.defects["lone CR as line end"] = None
+    date, received = _dates(head, decoder)
+    attachments = tuple([attachment_of(part, decoder) for part in tree.leaves if not is_body(part)])
+    text = body_text(bodies, decoder)
+    return Parsed(
+        subject=decode_words(head.first("subject")[:_SUBJECT_LIMIT], decoder).strip(),
+        from_=_addresses(head, "from", decoder),
+        to=_addresses(head, "to", decoder),
+        cc=_addresses(head, "cc", decoder),
+        bcc=_addresses(head, "bcc", decoder),
+        reply_to=_addresses(head, "reply-to", decoder),
+        date=date,
+        received=received,
+        message_id=fields.parse_id(head.first("message-id")),
+        references=fields.parse_ids((*head.fields.get("references", ()), *head.fields.get("in-reply-to", ()))),
+        text=text,
+        attachments=attachments,
+        defects=(*tree.defects, *decoder.defects),
+        _bodies=tuple(bodies),
+    )
+
+
+def _addresses(head: Block, name: str, decoder: Decoder) -> tuple[Address, ...]:
+    values = head.fields.get(name)
+    return parse_addresses(", ".join(values), decoder) if values else ()
+
+
+def _dates(head: Block, decoder: Decoder) -> tuple[datetime | None, datetime | None]:
+    value = head.first("date")
+    date = fields.parse_date(value)
+    if date is not None:
+        return date, None
+    decoder.defects["bad Date" if value else "no Date"] = None
+    stamps = (fields.parse_date(value.rpartition(";")[2]) for value in head.fields.get("received", ()))
+    return None, next((stamp for stamp in stamps if stamp is not None), None)
+
+
+def _samples(headers: dict[str, list[str]], bodies: Iterable[Part]) -> Iterable[bytes]:
+    """Bytes in an unnamed charset, from the raw headers and the first text parts."""
+    for values in headers.values():
+        for value in values:
+            if not value.isascii():
+                yield _foreign(value[:1000].encode("latin-1")) + b"\n"
+    for part in list(bodies)[:_SAMPLED_PARTS]:
+        yield _foreign(part.content(_SAMPLED_BYTES)[0]) + b"\n"
+
+
+def _foreign(data: bytes) -> bytes:
+    """The bytes, unless they are UTF-8: that is never in need of detection."""
+    try:
+        codecs.utf_8_decode(data, "strict", False)
+    except UnicodeDecodeError:
+        return data
+    return b""

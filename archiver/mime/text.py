@@ -1,0 +1,83 @@
+"""Which parts of a message are its text, and what they say."""
+
+from __future__ import annotations
+
+from archiver.mime.charsets import Decoder
+from archiver.mime.html import declared_charset, html_to_text
+from archiver.mime.tree import Part
+
+TEXT_LIMIT = 1024 * 1024
+"""Characters of text that are kept."""
+_PART_LIMIT = 4 * TEXT_LIMIT
+_HTML = frozenset({"text/html", "text/x-amp-html"})
+_STUB = 200
+# No tabulator, LF; ESC and C1 would steer the terminal that shows the text, NUL ends a database's string.
+_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127, *range(128, 160)))
+_ASCII_CONTROLS = tuple(chr(code) for code in (*range(9), 11, 12, *range(14, 32), 127))
+
+
+def body_text(parts: list[Part], decoder: Decoder) -> str:
+    """The text of the body parts, in order, at most `TEXT_LIMIT` characters: of alternatives the plain one, unless it
+    is only a stub.
+    """
+    skipped = _superfluous(parts)
+    out: list[str] = []
+    size = 0
+    for part in parts:
+        if id(part) in skipped:
+            continue
+        text = _clean(_read(part, decoder)).strip("\n")
+        out.append(text)
+        size += len(text) + 2
+        if size > TEXT_LIMIT:
+            decoder.defects["text cut"] = None
+            break
+    return "\n\n".join(filter(None, out))[:TEXT_LIMIT]
+
+
+def body_html(parts: list[Part], decoder: Decoder) -> str:
+    """The HTML parts as they are, decoded; "" when there are none."""
+    return "\n".join(decode_part(part, decoder) for part in parts if part.type == "text/html")
+
+
+def _superfluous(parts: list[Part]) -> set[int]:
+    """The HTML parts that say again what a plain part of the same multipart/alternative says (RFC 2046 section
+    5.1.4).
+    """
+    said = {part.group for part in parts if part.group and part.type == "text/plain" and not _is_stub(part, parts)}
+    return {id(part) for part in parts if part.group in said and part.type in _HTML}
+
+
+def _is_stub(part: Part, parts: list[Part]) -> bool:
+    """A plain alternative like "please view in a browser": short, beside much HTML; or empty."""
+    size = part.end - part.start
+    if size > _STUB:
+        return False
+    html = sum(p.end - p.start for p in parts if p.group == part.group and p.type in _HTML)
+    return html > 10 * size or not part.encoded().strip()
+
+
+def decode_part(part: Part, decoder: Decoder) -> str:
+    """The text of a text part, its charset label taken with care."""
+    data, clean = part.content(_PART_LIMIT)
+    if not clean:
+        decoder.defects[f"{part.encoding} damaged"] = None
+    if part.end - part.start > _PART_LIMIT:
+        decoder.defects["text cut"] = None
+    label = part.parameters.get("charset", "")
+    if not label and part.type in _HTML:
+        label = declared_charset(data)
+    return decoder.decode(data, label.strip(" \t'\""))
+
+
+def _read(part: Part, decoder: Decoder) -> str:
+    text = decode_part(part, decoder)
+    if part.type in _HTML or text[:200].lstrip("\ufeff \t\r\n")[:14].lower().startswith(("<html", "<!doctype html")):
+        return html_to_text(text)
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _clean(text: str) -> str:
+    if text.isascii() and not any(control in text for control in _ASCII_CONTROLS):
+        return text
+    return text.removeprefix("\ufeff").translate(_CONTROLS)

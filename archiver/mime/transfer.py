@@ -1,0 +1,136 @@
+"""Content transfer encodings (RFC 2045 section 6, and uuencode as POSIX describes it), decoded without ever failing."""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+import pybase64
+
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_SPACE = b" \t\r\n"
+_RUN = re.compile(rb"[A-Za-z0-9+/]+")
+_IDENTITY = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "8bits", "7bits", "none"})
+_NAMES = {
+    "base64": "base64",
+    "base-64": "base64",
+    "base_64": "base64",
+    "b64": "base64",
+    "b": "base64",
+    "quoted-printable": "quoted-printable",
+    "quoted_printable": "quoted-printable",
+    "quotedprintable": "quoted-printable",
+    "qp": "quoted-printable",
+    "q": "quoted-printable",
+    "uuencode": "uuencode",
+    "x-uuencode": "uuencode",
+    "uue": "uuencode",
+    "x-uue": "uuencode",
+}
+
+
+def canonical(label: str) -> tuple[str, bool]:
+    """The encoding a Content-Transfer-Encoding value means ("" for none), and whether the label is one we know."""
+    name = label.partition(";")[0].strip(" \t\"'").lower()
+    if name in _IDENTITY:
+        return "", True
+    known = _NAMES.get(name)
+    return known or "", known is not None
+
+
+def decode(encoding: str, data: bytes) -> tuple[bytes, bool]:
+    """The decoded bytes of a part and whether the encoding was clean. `encoding` is a `canonical` name."""
+    if encoding == "base64":
+        return decode_base64(data)
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(data), True
+    if encoding == "uuencode":
+        return _decode_uu(data)
+    return data, True
+
+
+def decode_base64(data: bytes) -> tuple[bytes, bool]:
+    """Decode base64; what is not alphabet is left out, padding may stand anywhere, a text below the data is dropped."""
+    regular = _decode_regular(data)
+    if regular is not None:
+        return regular, True
+    packed = data.translate(None, _SPACE)
+    if len(packed) % 4 == 0 and not packed[: len(packed) - 2].count(b"=") and _is_alphabet(packed.rstrip(b"=")):
+        return pybase64.b64decode(packed), True
+    return _decode_quanta(data), False
+
+
+def _is_alphabet(packed: bytes) -> bool:
+    return not packed.translate(None, _ALPHABET)
+
+
+def _decode_regular(data: bytes) -> bytes | None:
+    """The bytes when all lines are equally long, hold nothing but alphabet and are padded at the end only; ~20 µs per
+    60 kB.
+
+    Looks at the places of the line ends, then lets the decoder count: had it skipped any other byte, the length would
+    differ.
+    """
+    body = data.rstrip(_SPACE)
+    eol = body.find(b"\n")
+    if eol < 4:
+        return None
+    ends = body[eol :: eol + 1]
+    chars = eol - (body[eol - 1] == 13)
+    lines, rest = divmod(len(body), eol + 1)
+    if ends.count(b"\n") != len(ends) or chars % 4 or rest % 4 or body.find(b"=", 0, len(body) - 2) >= 0:
+        return None
+    try:
+        out = pybase64.b64decode(body)
+    except binascii.Error:
+        return None
+    return out if len(out) == (lines * chars + rest) // 4 * 3 - body.count(b"=", len(body) - 2) else None
+
+
+def _decode_quanta(data: bytes) -> bytes:
+    """Line by line: a line with blanks or mostly other signs is no base64; each padded run is decoded for itself."""
+    kept: list[bytes] = []
+    for line in data.replace(b"\r", b"\n").split(b"\n"):
+        line = line.strip()
+        foreign = len(line.translate(None, _ALPHABET + b"="))
+        if foreign * 8 <= len(line) and not (b" " in line and foreign):
+            kept.append(line if not foreign else line.translate(None, _foreign_of(line)))
+        elif kept and kept[-1].endswith(b"="):
+            break
+    return b"".join(_decode_run(match.group()) for match in _RUN.finditer(b"".join(kept)))
+
+
+def _foreign_of(line: bytes) -> bytes:
+    return line.translate(None, _ALPHABET + b"=")
+
+
+def _decode_run(run: bytes) -> bytes:
+    if len(run) % 4 == 1:
+        run = run[:-1]
+    return pybase64.b64decode(run + b"=" * (-len(run) % 4))
+
+
+def _decode_uu(data: bytes) -> tuple[bytes, bool]:
+    """The lines between "begin" and "end"; a damaged line is cut to the length it states, as other readers do."""
+    lines = data.replace(b"\r\n", b"\n").split(b"\n")
+    start = next((i for i, line in enumerate(lines) if line.startswith(b"begin ")), -1)
+    out: list[bytes] = []
+    clean = start >= 0
+    for line in lines[start + 1 :]:
+        if line.rstrip() == b"end":
+            break
+        if not line:
+            continue
+        try:
+            out.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            clean = False
+            out.append(_salvage_uu(line))
+    return b"".join(out), clean
+
+
+def _salvage_uu(line: bytes) -> bytes:
+    try:
+        return binascii.a2b_uu(line[: ((line[0] - 32) & 63) * 4 // 3 + 2])
+    except binascii.Error:
+        return b""
