@@ -1,0 +1,266 @@
+"""The commit protocol: every schedule of up to three faults, mutants that must be caught, and real threads."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from archiver.errors import ConfigError, IntegrityError, QuotaError, StoreError
+from archiver.monitor import Silent
+from archiver.stores.faulty import Fault, FaultyStore, When
+from archiver.stores.interface import Store
+from archiver.stores.local import LocalStore
+from archiver.stores.memory import MemoryStore
+from archiver.vault.commit import Commit, Push, Staged, furnish, push
+from tests.vault.commit_model import (
+    BrokenError,
+    Clock,
+    CrashError,
+    Disk,
+    Explorer,
+    InTurn,
+    ModelJournal,
+    OneAfterAnother,
+    check_always,
+    check_in_the_end,
+    object_of,
+    record_tonight,
+    run_night,
+    seal,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [OneAfterAnother, InTurn])
+def test_no_schedule_of_three_faults_breaks_the_protocol(order: type[Push]) -> None:
+    began = time.monotonic()
+    explorer = Explorer(order)
+    counts = [explorer.explore(faults) for faults in (0, 1, 2, 3)]
+    print(
+        f"{order.__name__}: {counts} schedules of at most 0, 1, 2, 3 faults, {explorer.runs} runs, "
+        f"{time.monotonic() - began:.1f} s, 0 violations"
+    )
+    assert counts[3] >= 100_000
+
+
+class ManifestFirst(OneAfterAnother):
+    """Mutant: shows the manifest before its objects are there."""
+
+    def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
+        self.put_manifest(store, commit)
+        yield
+        for staged in commit.objects:
+            self.put_object(store, staged)
+            yield
+
+
+class CursorEarly(OneAfterAnother):
+    """Mutant: takes one store less for enough."""
+
+    def close(self, commit: Commit) -> None:
+        self.copies -= 1
+        super().close(commit)
+        self.copies += 1
+
+
+class ConfirmEarly(OneAfterAnother):
+    """Mutant: takes a commit for held before its manifest is there."""
+
+    def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
+        self.journal.confirm(commit.seq, store.url)
+        self.close(commit)
+        yield from super().deliver(store, commit)
+
+
+class Unordered(OneAfterAnother):
+    """Mutant: sends the newest commit first."""
+
+    def waiting(self, store: Store) -> list[Commit]:
+        return super().waiting(store)[::-1]
+
+
+def seal_again(disk: Disk, night: int, journal: ModelJournal) -> None:
+    """Mutant: after a crash, seals anew what was recorded and not settled."""
+    for seq in sorted(disk.commits):
+        if seq > disk.cursor:
+            journal.record(seal(disk, seq))
+    record_tonight(disk, night, journal)
+
+
+@pytest.mark.parametrize("mutant", [ManifestFirst, CursorEarly, ConfirmEarly, Unordered])
+def test_a_mutant_of_the_push_is_caught(mutant: type[Push]) -> None:
+    with pytest.raises(BrokenError) as caught:
+        Explorer(mutant).explore(2 if mutant is Unordered else 1)
+    print(f"{mutant.__name__}: {caught.value}")
+
+
+def test_sealing_again_is_caught() -> None:
+    with pytest.raises(BrokenError) as caught:
+        Explorer(OneAfterAnother, seal_again).explore(1)
+    print(f"seal again: {caught.value}")
+
+
+@pytest.mark.slow
+def test_random_faults_in_real_threads() -> None:
+    """The threads of the product itself: any number of faults in any night, then two nights without."""
+    faults = 0
+    for seed in range(400):
+        rng = random.Random(seed)
+        disk = Disk()
+        for night in (1, 2, 3):
+            for _ in range(3):
+                plan = tuple(
+                    (number, Fault(rng.choice([When.BEFORE, When.AFTER]), rng.choice([None, CrashError()])))
+                    for number in range(1, 40)
+                    if rng.random() < 0.1
+                )
+                faults += len(plan)
+                run_night(disk, night, plan, Push)
+                check_always(disk)
+        run_night(disk, 3, (), Push)
+        run_night(disk, 3, (), Push)
+        check_in_the_end(disk, 3)
+    print(f"400 histories, {faults} faults planned")
+
+
+def journal_with(*commits: Commit) -> ModelJournal:
+    return ModelJournal(Disk(commits={commit.seq: commit for commit in commits}), Clock())
+
+
+@pytest.fixture
+def commit() -> Commit:
+    return seal(Disk(), 2)
+
+
+def test_one_store_down_stops_only_itself_and_catches_up_in_order(commit: Commit) -> None:
+    first, second = seal(Disk(), 1), commit
+    journal = journal_with(first)
+    down = True
+    written: list[str] = []
+
+    def plan(operation: str, name: str) -> Fault | None:
+        if operation == "put_if_absent":
+            written.append(name)
+        return Fault(When.BEFORE, QuotaError("the disk is full")) if down else None
+
+    bad = FaultyStore(MemoryStore("bad"), plan)
+    stores: list[Store] = [MemoryStore("one"), bad, MemoryStore("two")]
+    monitor = Silent()
+    outcome = push(stores, 2, journal, monitor)
+    assert outcome.settled == (1,)
+    assert [(s.url, s.holds, s.lacks) for s in outcome.stores] == [
+        ("memory:one", (1,), ()),
+        ("memory:bad", (), (1,)),
+        ("memory:two", (1,), ()),
+    ]
+    assert isinstance(outcome.stores[1].error, QuotaError)
+    assert monitor.problems[0].subject == "memory:bad"
+    assert journal.disk.released == frozenset()
+
+    journal.record(second)
+    down = False
+    written.clear()
+    outcome = push(stores, 2, journal, monitor)
+    assert written == [*(o.name for o in first.objects), first.name, *(o.name for o in second.objects), second.name]
+    assert outcome.settled == (1, 2)
+    assert outcome.unsettled == ()
+    assert journal.disk.released == {1, 2}
+    assert journal.disk.cursor == 2
+
+
+def test_below_the_quorum_nothing_settles(commit: Commit) -> None:
+    journal = journal_with(commit)
+    x, y = (FaultyStore(MemoryStore(name), lambda operation, name: Fault(When.AFTER)) for name in "xy")
+    outcome = push([MemoryStore("one"), x, y], 2, journal, Silent())
+    assert outcome.settled == ()
+    assert outcome.unsettled == (2,)
+    assert journal.disk.cursor == 0
+
+
+def test_a_different_manifest_is_a_hard_stop(commit: Commit) -> None:
+    journal = journal_with(commit)
+    cloned = MemoryStore("cloned", {commit.name: b"seq 2\nof another machine"})
+    with pytest.raises(IntegrityError, match="another manifest"):
+        push([MemoryStore("one"), cloned, MemoryStore("two")], 2, journal, Silent())
+    assert cloned.objects == {commit.name: b"seq 2\nof another machine"}
+
+
+@pytest.mark.parametrize("when", [When.HALF, When.WRONG])
+def test_a_store_that_keeps_other_bytes_never_gets_the_manifest(commit: Commit, when: When) -> None:
+    """Half an object left by a store that is not atomic, or bits it changed: seen when the put is repeated."""
+    faults = iter([Fault(when)] if when is When.HALF else [Fault(when), Fault(When.AFTER)])
+    bad = FaultyStore(MemoryStore("bad"), lambda op, name: next(faults, None) if op == "put_if_absent" else None)
+    journal = journal_with(commit)
+    push([bad, MemoryStore("one")], 1, journal, Silent())
+    outcome = push([bad, MemoryStore("one")], 1, journal, Silent())
+    assert outcome.stores[0].lacks == (2,)
+    assert isinstance(outcome.stores[0].error, StoreError)
+    assert "mailark repair" in outcome.stores[0].error.hint
+    assert bad.stat(commit.name) is None
+
+
+def test_objects_no_longer_in_the_spool_come_from_another_store(tmp_path: Path) -> None:
+    body = random.Random(5).randbytes(20_000_000)
+    kept = object_of(body)
+    for damage in ("gone", "damaged"):
+        path = tmp_path / damage
+        if damage == "damaged":
+            path.write_bytes(body[:-1] + b"?")
+        commit = Commit(1, "manifests/w/0000000001", b"seq 1", (replace(kept, data=None, path=path),))
+        whole = MemoryStore("whole", {kept.name: body, commit.name: commit.manifest})
+        spoiled = MemoryStore("spoiled", {kept.name: body[:-1] + b"?"})
+        empty = LocalStore.create(tmp_path / f"store-{damage}", "a")
+        outcome = push([spoiled, whole, empty], 1, journal_with(commit), Silent())
+        assert [s.lacks for s in outcome.stores] == [(1,), (), ()]
+        assert empty.get(kept.name) == body
+
+
+def test_nobody_has_the_bytes_any_more(tmp_path: Path) -> None:
+    staged = Staged("packs/mail-2026/x.age", 1, "0" * 64, path=tmp_path / "gone")
+    commit = Commit(1, "manifests/w/0000000001", b"seq 1", (staged,))
+    outcome = push([MemoryStore("one"), MemoryStore("two")], 1, journal_with(commit), Silent())
+    assert outcome.unsettled == (1,)
+    assert all("neither" in str(s.error) for s in outcome.stores)
+
+
+def test_the_stores_work_side_by_side(commit: Commit) -> None:
+    together = threading.Barrier(3, timeout=20)
+
+    def meet(operation: str, name: str) -> Fault | None:
+        if operation == "put_if_absent" and name == commit.name:
+            together.wait()
+        return None
+
+    stores = [FaultyStore(MemoryStore(name), meet) for name in "abc"]
+    assert push(stores, 3, journal_with(commit), Silent()).settled == (2,)
+
+
+def test_more_copies_than_different_stores_is_a_mistake_of_the_configuration(commit: Commit) -> None:
+    same = [MemoryStore("one"), MemoryStore("one")]
+    for stores, copies in [(same, 2), ([], 1), (same, 0)]:
+        with pytest.raises(ConfigError):
+            push(stores, copies, journal_with(commit), Silent())
+
+
+def test_nothing_to_do_touches_no_store() -> None:
+    def refuse(operation: str, name: str) -> Fault | None:
+        raise AssertionError(operation)
+
+    outcome = push([FaultyStore(MemoryStore("one"), refuse)], 1, journal_with(), Silent())
+    assert outcome.settled == outcome.unsettled == ()
+
+
+def test_furnish_puts_what_is_missing_and_refuses_what_differs() -> None:
+    whole, part = MemoryStore("whole", {"FORMAT.txt": b"1", "keys/recovery.age": b"2"}), MemoryStore("part")
+    down = FaultyStore(MemoryStore("down"), lambda operation, name: Fault(When.BEFORE))
+    failed = furnish([whole, down, part], {"FORMAT.txt": b"1", "keys/recovery.age": b"2"})
+    assert list(failed) == ["memory:down"]
+    assert whole.objects == part.objects == {"FORMAT.txt": b"1", "keys/recovery.age": b"2"}
+    with pytest.raises(IntegrityError):
+        furnish([whole], {"FORMAT.txt": b"other"})
