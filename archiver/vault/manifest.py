@@ -106,10 +106,11 @@ class Manifest:
             raise IntegrityError("this cannot be written as a manifest")
         return body
 
-    def sign(self, key: Ed25519PrivateKey) -> bytes:
-        """The whole file. IntegrityError when the manifest breaks a rule of the format."""
-        body = self.body()
-        return body + b"\nsignature " + base64.b64encode(key.sign(body)) + b"\n"
+
+def sign(manifest: Manifest, key: Ed25519PrivateKey) -> bytes:
+    """The whole file. IntegrityError when the manifest breaks a rule of the format."""
+    body = manifest.body()
+    return body + b"\nsignature " + base64.b64encode(key.sign(body)) + b"\n"
 
 
 def parse(data: bytes, kinds: Collection[str] = ()) -> Manifest:
@@ -145,10 +146,10 @@ class Link:
 
 def verify_chain(
     manifests: Iterable[bytes],
+    writer: str,
     key: Ed25519PublicKey,
     *,
     archive: str,
-    writer: str,
     after: Link = Link(),
     kinds: Collection[str] = (),
 ) -> Iterator[Manifest]:

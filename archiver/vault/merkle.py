@@ -24,6 +24,11 @@ class Proof:
     path: tuple[bytes, ...]
 
 
+def leaves(key: bytes, messages: Iterable[MessageId]) -> list[bytes]:
+    """The salted leaves of messages."""
+    return [leaf(key, message) for message in messages]
+
+
 def leaf(key: bytes, message: MessageId) -> bytes:
     """The salted leaf of one message: HMAC-SHA256(key, SHA-256 of the message)."""
     return hmac.digest(key, bytes.fromhex(message), "sha256")
