@@ -162,10 +162,18 @@ def _archive(table: Table, folder: Path) -> ArchiveSettings:
 
 
 def _store(table: Table, url: str, folder: Path) -> str:
-    """A URL as it is; a path or a file: URL as an absolute path, relative to the configuration's own folder."""
+    try:
+        return store_url(url, folder)
+    except ConfigError as error:
+        table.wrong("stores", str(error))
+        return url
+
+
+def store_url(url: str, folder: Path) -> str:
+    """A URL as it is; a path or a file: URL as an absolute path, relative to `folder`. ConfigError: an unknown kind."""
     scheme, colon, _ = url.partition("://")
     if colon and scheme.lower() not in KINDS:
-        table.wrong("stores", f'"{scheme}" is not a kind of store; there are: a path, {", ".join(KINDS)}')
+        raise ConfigError(f'"{scheme}" is not a kind of store; there are: a path, {", ".join(KINDS)}')
     if colon and scheme.lower() != "file":
         return url
     path = unquote(urlsplit(url).path) if colon else url

@@ -13,6 +13,7 @@ import click
 
 from archiver.config import AccountSettings, Settings, load
 from archiver.errors import ConfigError
+from archiver.secrets import Secret
 
 if TYPE_CHECKING:
     from archiver.opening import Archive
@@ -47,9 +48,21 @@ class Session:
 
     def passphrase(self) -> str:
         """The archive's passphrase: from the configuration, else asked for at a terminal."""
-        if secret := self.settings.archive.passphrase:
+        return self.passphrase_of(self.settings)
+
+    @staticmethod
+    def passphrase_of(settings: Settings) -> str:
+        """As `passphrase`, of settings that may come from elsewhere than the file."""
+        if secret := settings.archive.passphrase:
             return secret.reveal()
-        return ask("Passphrase of the archive", "set passphrase_command or passphrase_file in [archive]")
+        return ask(
+            "Passphrase of the archive", "set passphrase_command, passphrase_file or another source in [archive]"
+        )
+
+
+def passphrase_in(file: Path) -> str:
+    """The first line of a file that only its owner can read."""
+    return Secret("the passphrase", "file", str(file)).reveal()
 
 
 def ask(question: str, instead: str, *, twice: bool = False) -> str:

@@ -1,0 +1,89 @@
+"""mailark init"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from archiver.cli.output import as_json, plural
+from archiver.cli.session import Session, ask, passphrase_in
+from archiver.config import Settings
+from archiver.errors import ConfigError
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--generate-passphrase", "generate", is_flag=True, help="Make a passphrase; it stands on the recovery sheet."
+)
+@click.option("--passphrase-file", type=FILE, help="Take the passphrase from the first line of this file.")
+@click.option("--classic", is_flag=True, help="Keys that every version of age opens, not safe from quantum computers.")
+@click.option(
+    "--sheet",
+    type=FILE,
+    default=Path("recovery-sheet"),
+    show_default=True,
+    help="The recovery sheet: NAME.txt and NAME.html.",
+)
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def command(
+    session: Session, generate: bool, passphrase_file: Path | None, classic: bool, sheet: Path, json_: bool
+) -> None:
+    """Make a new archive and its recovery sheet.
+
+    The passphrase comes from --passphrase-file, from --generate-passphrase, from the configuration, or is asked for.
+    A generated one is also written to the passphrase_file of the configuration, if that does not exist yet.
+    """
+    from archiver.setup import create_archive
+    from archiver.vault.passphrase import is_generated
+
+    if generate and passphrase_file:
+        raise click.UsageError("--generate-passphrase and --passphrase-file exclude each other")
+    settings = session.settings
+    with ExitStack() as undo:
+        sheets = [_claim(undo, sheet.with_name(sheet.name + suffix)) for suffix in (".txt", ".html")]
+        passphrase = _generated(undo, settings) if generate else _given(settings, passphrase_file)
+        created = create_archive(settings, passphrase, classic=classic, generated=is_generated(passphrase))
+        undo.pop_all()
+    for path, text in zip(sheets, (created.sheet_text, created.sheet_html), strict=True):
+        path.write_text(text, "utf-8")
+    told = {"archive": created.archive, "fingerprint": created.fingerprint, "writer": created.writer}
+    if json_:
+        click.echo(as_json({**told, "sheets": [str(path) for path in sheets], "stores": list(settings.archive.stores)}))
+    click.echo(f"recovery sheet: {sheets[0]} and {sheets[1]}; print it, keep it elsewhere, delete the files", err=True)
+    click.echo(f"complete: archive {created.archive} in {plural(len(settings.archive.stores), 'store')}", err=json_)
+
+
+def _claim(undo: ExitStack, path: Path) -> Path:
+    """Make sure that the file can be written before there is something to write; taken back when `init` fails."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise ConfigError(f"{path} exists already", "move it away, or name another with --sheet") from None
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+    undo.callback(path.unlink)
+    return path
+
+
+def _given(settings: Settings, file: Path | None) -> str:
+    if file:
+        return passphrase_in(file)
+    if secret := settings.archive.passphrase:
+        return secret.reveal()
+    return ask("Passphrase of the new archive", "give --passphrase-file or --generate-passphrase", twice=True)
+
+
+def _generated(undo: ExitStack, settings: Settings) -> str:
+    from archiver.vault.passphrase import new_passphrase
+
+    passphrase, secret = new_passphrase(), settings.archive.passphrase
+    if secret is not None and secret.kind == "file":
+        path = _claim(undo, Path(str(secret.value)))
+        path.write_text(passphrase + "\n", "ascii")
+    return passphrase
