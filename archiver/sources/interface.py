@@ -9,10 +9,13 @@ from typing import Protocol
 
 from archiver.model import Body, Fetched, Folder, FolderStatus, Refused, Row
 
+GONE = "gone from the server before it was fetched"
+"""The reason of a Refused that needs no second try: the next listing no longer has the message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the writer remembers of a folder's current epoch: the committed cursor and the live places (uid -> flags)."""
+    """What the writer remembers of a folder's current epoch: the committed cursor and the live places (UID: flags)."""
 
     status: FolderStatus
     flags: Mapping[int, tuple[str, ...]]
@@ -31,6 +34,11 @@ class Listing:
     rows: Sequence[Row]
     uids: frozenset[int] | None
     vanished: frozenset[int] = frozenset()
+
+
+def continues(old: FolderStatus, new: FolderStatus) -> bool:
+    """Whether UIDs mean what they did (RFC 3501 section 2.3.1.1): UIDVALIDITY told and equal, UIDNEXT not fallen."""
+    return 0 < old.uidvalidity == new.uidvalidity and not 0 < new.uidnext < old.uidnext
 
 
 class Source(Protocol):
