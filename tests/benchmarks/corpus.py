@@ -7,8 +7,10 @@ python -m tests.benchmarks.corpus --more 100 .bench/corpus-2000         # a hund
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from imapclient.imap_utf7 import encode
 
+from tests.benchmarks import correspondence, documents, envelope, words
 from tests.benchmarks.correspondence import FOLDERS, Placed, size_of, thread
 
 SEED = "trading company"
@@ -26,12 +29,24 @@ CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What was written: `size` in bytes with CRLF line ends, as a server counts; more goes on at `next_thread`."""
+    """What was written: `size` in bytes with CRLF line ends, as a server counts; more goes on at `next_thread`.
+
+    `generator`: hash of the code that wrote it, so that an old corpus is not taken for a new one.
+    """
 
     messages: int
     size: int
     accounts: int
     next_thread: int
+    generator: str
+
+
+def generator() -> str:
+    """SHA-256 over the modules that decide what is written, shortened."""
+    digest = hashlib.sha256()
+    for module in (words, documents, envelope, correspondence):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def user(account: int) -> str:
@@ -66,7 +81,7 @@ def write(root: Path, *, messages: int, accounts: int = 1, first: int = 0) -> Co
     chunks = [planned[start : start + CHUNK] for start in range(0, len(planned), CHUNK)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         size = sum(pool.map(_write_chunk, [root] * len(chunks), [accounts] * len(chunks), chunks))
-    return Corpus(messages, size, accounts, planned[-1][0] + 1)
+    return Corpus(messages, size, accounts, planned[-1][0] + 1, generator())
 
 
 def cached(folder: Path, messages: int, accounts: int = 1) -> Corpus:
@@ -74,8 +89,9 @@ def cached(folder: Path, messages: int, accounts: int = 1) -> Corpus:
     stamp = folder / "corpus.json"
     if stamp.exists():
         found = Corpus(**json.loads(stamp.read_text()))
-        if (found.messages, found.accounts) == (messages, accounts):
+        if (found.messages, found.accounts, found.generator) == (messages, accounts, generator()):
             return found
+    shutil.rmtree(folder, ignore_errors=True)
     corpus = write(folder, messages=messages, accounts=accounts)
     stamp.write_text(json.dumps(asdict(corpus)))
     return corpus

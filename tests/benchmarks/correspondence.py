@@ -66,7 +66,7 @@ def _first(rng: random.Random, number: int, language: str) -> Draft:
 
 def _newsletter(rng: random.Random, number: int, accounts: int) -> Placed:
     language = rng.choice(("zh", "en"))
-    text = words.paragraphs(rng, language, rng.randint(800, 4600))
+    text = words.paragraphs(rng, language, rng.randint(800, 5200))
     draft = replace(_first(rng, number, language), text=text, newsletter=True, sender="news@news.example.net")
     folder = rng.choices(("Newsletters", "INBOX", "Junk", "Trash"), (60, 25, 10, 5))[0]
     return Placed(rng.randrange(accounts), folder, rng.choice(("", "S")), draft.time, build(draft, rng, 76))

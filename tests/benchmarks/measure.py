@@ -19,7 +19,7 @@ LONGEST = 3600  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`wall` and `cpu` (user + system, the command and its children) in seconds, `memory` (peak resident, summed) in bytes.
+    """`wall` and `cpu` (user + system) in seconds, `memory` (peak resident) in bytes, of a command with its children.
 
     `server_cpu`: what the IMAP server spent meanwhile, in seconds.
     """
@@ -95,7 +95,7 @@ def _stat(pid: int) -> list[str]:
 def _children_of(root: int) -> list[int]:
     """The process and everything below it."""
     children: dict[int, list[int]] = {}
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+    for pid in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()):
         fields = _stat(pid)
         if fields:
             children.setdefault(int(fields[1]), []).append(pid)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.measure import Cost, bytes_of, run
 from tests.benchmarks.server import BenchServer
 
-# Without these mbsync turns on DEFLATE, which a loopback does not need, and syncs each file to the disk.
+# Without these mbsync compresses, which a loopback does not need, and syncs each file to the disk.
 TUNED = {"global": "FSync no\n", "account": "DisableExtensions COMPRESS=DEFLATE\nPipelineDepth 50\n"}
 
 MBSYNC = """
@@ -45,20 +44,6 @@ NOTMUCH = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """What one pass of the three tools cost, each alone."""
-
-    mbsync: Cost
-    restic: Cost
-    notmuch: Cost
-
-    @property
-    def whole(self) -> Cost:
-        """One after the other, as a nightly script runs them."""
-        return self.mbsync + self.restic + self.notmuch
-
-
 class Peers:
     """mbsync, restic and notmuch in a folder of their own, against one account of the server."""
 
@@ -83,12 +68,13 @@ class Peers:
         """mbsync alone."""
         return run(["mbsync", "-c", self._dir / "mbsyncrc", "-a"], self._log, server=self._server.pid)
 
-    def once(self) -> Chain:
-        """The whole chain."""
+    def once(self) -> dict[str, Cost]:
+        """The whole chain, one after the other as a nightly script runs them."""
         fetched = self.fetch()
         sealed = run([*self._restic, "backup", self._dir / "mail"], self._log, env=self._restic_env)
         env = {"NOTMUCH_CONFIG": str(self._dir / "notmuch-config"), "XAPIAN_CJK_NGRAM": "1"}
-        return Chain(fetched, sealed, run(["notmuch", "new", "--quiet"], self._log, env=env))
+        indexed = run(["notmuch", "new", "--quiet"], self._log, env=env)
+        return {"mbsync": fetched, "restic": sealed, "notmuch": indexed}
 
     def stored(self) -> int:
         """Bytes of restic's repository: one copy."""
@@ -98,6 +84,6 @@ class Peers:
         """Bytes of notmuch's database."""
         return bytes_of(self._dir / "index")
 
-    def mirror(self) -> int:
+    def details(self) -> dict[str, int]:
         """Bytes of the Maildir, which lies there unencrypted."""
-        return bytes_of(self._dir / "mail")
+        return {"mirror": bytes_of(self._dir / "mail")}

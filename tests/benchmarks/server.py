@@ -1,4 +1,4 @@
-"""The Dovecot both sides read from: TLS on loopback, the corpus in its Maildir, its caches warm, COMPRESS on offer as by default."""
+"""The Dovecot both sides read from: TLS on loopback, the corpus in its Maildir, caches warm, COMPRESS on offer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from tests.servers import dovecot
 
 ZLIB = "\nprotocol imap {{\n  mail_plugins = $mail_plugins imap_zlib\n}}\n"
 BATCH = 500
+TOOLS = {
+    "dovecot": "dovecot-imapd",
+    "mbsync": "isync",
+    "restic": "restic",
+    "notmuch": "notmuch",
+    "openssl": "openssl",
+}
+"""Programs and the Debian packages they come in."""
 
 
 class BenchServer(dovecot.Dovecot):
