@@ -34,7 +34,7 @@ CLASS = "mail"
 GENERATED_LOG_N = 12
 """Stretching makes guesses dear. Of 130 random bits nobody guesses one in 2**100, stretched or not, so a passphrase
 whose check symbols prove that it was generated is stretched for 10 ms only where each nightly run must open a file."""
-_ERA_NAME = re.compile(r"keys/era/([a-z]+-\d{4})\.([1-9]\d{0,3})\.age")
+_ERA_NAME = re.compile(r"keys/era/([a-z]{1,32}-[0-9]{4})\.([1-9][0-9]{0,3})\.age")
 _MAX_STANZAS = 16
 
 Pair = X25519Identity | HybridIdentity
