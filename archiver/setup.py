@@ -12,17 +12,20 @@ from archiver.errors import ConfigError
 from archiver.opening import WorkFolder
 from archiver.stores.interface import Store
 from archiver.stores.table import create_store
-from archiver.vault import keys
+from archiver.vault import keys, sheet
 from archiver.vault.commit import furnish
+from archiver.vault.sheet import Sheet
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new archive: its id, and the fingerprint of its root key (both for the recovery sheet)."""
+    """A new archive: its id, the fingerprint of its root key, its first writer, and the recovery sheet."""
 
     archive: str
     fingerprint: str
     writer: str
+    sheet_text: str
+    sheet_html: str
 
 
 def create_archive(settings: Settings, passphrase: str, *, classic: bool, generated: bool) -> Created:
@@ -40,7 +43,15 @@ def create_archive(settings: Settings, passphrase: str, *, classic: bool, genera
         for error in furnish(stores, {**documents(), **made.objects}).values():
             raise error
         made.machine.save(work.machine, passphrase)
-    return Created(made.archive, made.fingerprint, made.machine.writer)
+    page = Sheet(
+        archive=made.archive,
+        fingerprint=made.fingerprint,
+        stores=settings.archive.stores,
+        made=datetime.now(UTC).date(),
+        passphrase=passphrase if generated else None,
+        classic=classic,
+    )
+    return Created(made.archive, made.fingerprint, made.machine.writer, sheet.text(page), sheet.html(page))
 
 
 def documents() -> dict[str, bytes]:

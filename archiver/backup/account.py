@@ -25,9 +25,9 @@ from archiver.model import (
     Row,
 )
 from archiver.monitor import Monitor
-from archiver.sources.interface import Source
+from archiver.sources.interface import GONE, Known, Listing, Source
 from archiver.state import Batch, FolderState, State
-from archiver.walk import Plan, changed, plan
+from archiver.walk import Plan, changed, plan, unsure
 
 VERIFY_EVERY = 20
 """A folder whose status alone says "unchanged" is listed all the same after this many runs."""
@@ -45,6 +45,7 @@ class _Task:
     dirty: bool
     left: int
     new: int = 0
+    removed: int = 0
     size: int = 0
     broken: bool = False
     failed: list[Problem] = field(default_factory=list)
@@ -98,7 +99,8 @@ class AccountWalk:
         folders = source.folders()
         states, stale = self._state.folders(self._settings.name)
         present = {folder.name for folder in folders}
-        for state in [*stale, *(state for name, state in states.items() if name not in present)]:
+        vanished = [s for name, s in states.items() if name not in present and self._settings.wants(name)]
+        for state in [*stale, *vanished]:
             self._close_epoch(state)
         unchanged = []
         for folder in folders:
@@ -118,9 +120,9 @@ class AccountWalk:
 
     def _same(self, state: FolderState, folder: Folder) -> bool:
         """The status alone proves that nothing changed, nothing is left over, and it was looked at not long ago."""
-        if self._full or state.cursor is None or folder.status is None or state.skipped >= VERIFY_EVERY:
+        if self._full or state.skipped >= VERIFY_EVERY or self._state.work(state.id):
             return False
-        return not changed(state.cursor, folder.status) and not self._state.work(state.id)
+        return not changed(state.cursor, folder.status, self._state.count_places(state.id))
 
     def _report_unchanged(self, states: Sequence[FolderState]) -> None:
         self._state.note_skipped([state.id for state in states])
@@ -133,22 +135,34 @@ class AccountWalk:
         """List the folder, decide, note what needs no bytes, and put the rest on the worklist."""
         known = self._state.known(state) if state is not None else None
         try:
-            listing = source.listing(folder, known)
+            listing, decided = self._decide(source, folder, state, known)
         except ProtocolError as error:
             self._report_unlisted(folder, state, error)
             return
-        decided = plan(known, listing)
         if state is not None and decided.new_epoch:
             self._close_epoch(state)
         if state is None or decided.new_epoch:
             state = self._state.open_epoch(self._settings.name, folder, listing.status.uidvalidity)
         self._announce(state)
-        self._note_changes(state, decided)
+        self._note_changes(state, decided.reflag, decided.gone)
         self._state.plan(state.id, decided.fetch)
         if listing.uids is not None:
             self._drop_vanished_work(state, listing.uids)
         live = len(known.flags) if known is not None and not decided.new_epoch else 0
         self._begin(source, folder, state, listing.status, live, decided)
+
+    def _decide(
+        self, source: Source, folder: Folder, state: FolderState | None, known: Known | None
+    ) -> tuple[Listing, Plan]:
+        """List and plan; every UID is asked for when that is due, or when most of the folder is said to be gone."""
+        if state is not None and known is not None and (self._full or state.skipped >= VERIFY_EVERY):
+            known = unsure(known)
+        listing = source.listing(folder, known)
+        decided = plan(known, listing)
+        if decided.verify and known is not None:
+            listing = source.listing(folder, unsure(known))
+            decided = plan(unsure(known), listing)
+        return listing, decided
 
     def _begin(
         self, source: Source, folder: Folder, state: FolderState, status: FolderStatus, live: int, decided: Plan
@@ -174,22 +188,24 @@ class AccountWalk:
             entry = FolderEntry(state.account, state.name, state.epoch, state.uidvalidity, self._now())
             self._intake.note([entry], lambda batch: batch.opened.append(state.id))
 
-    def _note_changes(self, state: FolderState, decided: Plan, *, closed: bool = False) -> None:
+    def _note_changes(
+        self, state: FolderState, reflag: Sequence[Row], gone: Sequence[int], *, closed: bool = False
+    ) -> None:
         now, where = self._now(), (state.account, state.name, state.epoch)
-        flags = [FlagsEntry(*where, row.uid, row.flags, now) for row in decided.reflag]
-        gone = [GoneEntry(*where, uid, now) for uid in decided.gone]
+        flags = [FlagsEntry(*where, row.uid, row.flags, now) for row in reflag]
+        ended = [GoneEntry(*where, uid, now) for uid in gone]
 
         def record(batch: Batch) -> None:
-            batch.reflagged.extend((state.id, row.uid, row.flags) for row in decided.reflag)
-            batch.gone.extend((state.id, uid) for uid in decided.gone)
+            batch.reflagged.extend((state.id, row.uid, row.flags) for row in reflag)
+            batch.gone.extend((state.id, uid) for uid in gone)
             batch.closed.extend([state.id] if closed else [])
 
-        if flags or gone or closed:
-            self._intake.note([*flags, *gone], record)
+        if flags or ended or closed:
+            self._intake.note([*flags, *ended], record)
 
     def _close_epoch(self, state: FolderState) -> None:
         """Its places are no longer on the server; what they held stays archived."""
-        self._note_changes(state, Plan(gone=tuple(sorted(self._state.known(state).flags))), closed=True)
+        self._note_changes(state, (), sorted(self._state.known(state).flags), closed=True)
 
     # -- fetching, in any of the account's threads
 
@@ -225,8 +241,13 @@ class AccountWalk:
         self._monitor.advance(task.name, 1, size)
 
     def _refuse(self, task: _Task, refused: Refused) -> None:
-        """Quarantine by name; the folder goes on."""
+        """Quarantine by name; the folder goes on. What the server has removed since the listing is no failure."""
         state = task.state
+        if refused.reason == GONE:
+            self._state.drop_work(state.id, [refused.uid])
+            with self._lock:
+                task.removed += 1
+            return
         self._state.quarantine(state.id, refused.uid, refused.reason)
         problem = Problem(f"{task.name} UID {refused.uid}", refused.reason, state.account, state.name, refused.uid)
         with self._lock:
@@ -235,7 +256,7 @@ class AccountWalk:
 
     def _finish(self, task: _Task) -> None:
         """All of the folder's work is done or failed by name: certify it and let its cursor move."""
-        on_server, failed = task.status.messages, tuple(task.failed)
+        on_server, failed = task.status.messages - task.removed, tuple(task.failed)
         missing = on_server - task.archived - len(failed)
         if missing > 0:
             failed += (Problem(task.name, f"{missing} messages were counted by the server and not listed by it"),)
