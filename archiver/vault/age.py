@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
@@ -56,8 +57,10 @@ CHUNK = 64 * 1024
 _TAG = 16
 _NONCE = 16
 _SEALED = CHUNK + _TAG
-_BATCH = 16
-"""Chunks written or read at once: 1 MiB, so that neither system calls nor memory dominate."""
+_WRITTEN = 16
+"""Chunks written at once: 1 MiB, so that neither system calls nor memory dominate."""
+_FETCHED = 64
+"""Chunks fetched at once: 4 MiB, since a store may charge for each request."""
 _READ_AHEAD = 4096
 """First read of a file: holds the header of one recipient of any kind."""
 
@@ -88,7 +91,7 @@ class Writer:
         self._emit([memoryview(self._held)])
         position = room
         while len(view) - position > CHUNK:
-            full = min(_BATCH, (len(view) - position - 1) // CHUNK)
+            full = min(_WRITTEN, (len(view) - position - 1) // CHUNK)
             self._emit([view[position + CHUNK * i : position + CHUNK * (i + 1)] for i in range(full)])
             position += CHUNK * full
         self._held = bytearray(view[position:])
@@ -149,40 +152,33 @@ class Reader:
         if start >= stop:
             self._last()
             return b""
-        first, final = start // CHUNK, (stop - 1) // CHUNK
-        parts = [part for at in range(first, final + 1, _BATCH) for part in self._open(at, min(at + _BATCH, final + 1))]
-        parts[-1] = parts[-1][: stop - final * CHUNK]
+        first, end = start // CHUNK, (stop - 1) // CHUNK + 1
+        parts = [part for at in range(first, end, _FETCHED) for part in self._open(at, min(at + _FETCHED, end))]
+        parts[-1] = parts[-1][: stop - (end - 1) * CHUNK]
         parts[0] = parts[0][start - first * CHUNK :]
         return b"".join(parts) if len(parts) > 1 else parts[0]
 
     def _open(self, first: int, stop: int) -> list[bytes]:
-        """The plaintext of the chunks first … stop - 1; the last chunk of a file is kept, indexes live there."""
-        ends = stop == self._chunks
-        if ends and self._tail is None:
-            sealed_size = self._claimed + self._chunks * _TAG - first * _SEALED
-        else:
-            stop -= ends
-            sealed_size = (stop - first) * _SEALED
-        sealed = memoryview(self._fetch(self._first + first * _SEALED, sealed_size) if sealed_size else b"")
-        parts = [
-            self._unseal(number, sealed[(number - first) * _SEALED : (number - first + 1) * _SEALED])
-            for number in range(first, stop)
-        ]
-        if ends and self._tail is None:
-            self._tail = parts[-1]
-        elif ends and self._tail is not None:
-            parts.append(self._tail)
-        return parts
+        """The plaintext of the chunks first … stop - 1; the last one of the file is kept, since indexes live there."""
+        inner = min(stop, self._chunks - 1)
+        parts = self._unseal(first, inner) if first < inner else []
+        return parts if inner == stop else [*parts, self._last()]
 
-    def _unseal(self, number: int, sealed: memoryview) -> bytes:
+    def _last(self) -> bytes:
+        if self._tail is None:
+            (self._tail,) = self._unseal(self._chunks - 1, self._chunks)
+        return self._tail
+
+    def _unseal(self, first: int, stop: int) -> list[bytes]:
+        begin, end = first * _SEALED, min(stop * _SEALED, self._claimed + self._chunks * _TAG)
+        sealed = memoryview(self._fetch(self._first + begin, end - begin))
+        return [self._chunk(number, sealed[number * _SEALED - begin :][:_SEALED]) for number in range(first, stop)]
+
+    def _chunk(self, number: int, sealed: memoryview) -> bytes:
         try:
             return self._aead.decrypt(_chunk_nonce(number, last=number == self._chunks - 1), sealed, None)
         except InvalidTag:
             raise IntegrityError(f"an encrypted file was altered or cut off (chunk {number})") from None
-
-    def _last(self) -> None:
-        if self._tail is None:
-            self._open(self._chunks - 1, self._chunks)
 
     def _fetch(self, start: int, size: int) -> bytes:
         data = self._source(start, size)
@@ -193,8 +189,6 @@ class Reader:
 
 def encrypt(data: bytes, recipients: Sequence[Recipient]) -> bytes:
     """An age file of `data`, for small things that fit in memory."""
-    from io import BytesIO
-
     out = BytesIO()
     writer = Writer(out, recipients)
     writer.write(data)

@@ -193,7 +193,8 @@ class Machine:
         """Whom packs of `era` are sealed to; ConfigError when no key of `era` has been made."""
         if era not in self.recipients:
             last = max(self.recipients, default="none")
-            raise ConfigError(f"there is no key for {era}; the last is {last}", "enrol this machine again")
+            hint = "have keys made for more years, and enrol this machine again"
+            raise ConfigError(f"there is no key for {era}; the last is {last}", hint)
         return age.parse_recipient(self.recipients[era])
 
     def save(self, path: Path, passphrase: str, *, log_n: int | None = None) -> None:
