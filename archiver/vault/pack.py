@@ -30,6 +30,9 @@ SEGMENT_FRAME = 256 * 1024
 MAX_MEMBER = 2 * 1024**3
 """Bytes of a member that are read into memory unless a caller allows less or more."""
 
+MAX_KEPT = 2 * 1024 * 1024
+"""Bytes of a frame that a reader keeps: many packs are open at once while messages are read here and there."""
+
 ERA = re.compile(r"[a-z]{1,32}-[0-9]{4}", re.ASCII)
 _BUFFER = 256 * 1024
 _READ = 1024 * 1024
@@ -167,7 +170,7 @@ class PackWriter:
 
 
 class PackReader:
-    """Reads a pack by ranges: `read(start, size)` gives bytes of the object, `size` is its length. Not thread-safe.
+    """Reads a pack by ranges: `read(start, size)` gives bytes of the object of `size` bytes. Thread-safe if `read` is.
 
     Raises AuthError when no identity fits, IntegrityError when anything is not as a PackWriter wrote it. Errors of
     `read` pass through. No member above `max_member` bytes is read into memory.
@@ -185,19 +188,21 @@ class PackReader:
         self._age = age.Reader(read, size, identities, file_key=file_key)
         self._max = max_member
         self._index = index.load(self._age.read, self._age.size)
-        self._recent: dict[int, bytes] = {}
+        self._recent: dict[str, tuple[int, bytes]] = {}
 
     def names(self) -> Set[str]:
         """Every member, in the order of the tar."""
         return self._index.names
 
     def read(self, name: str) -> bytes:
-        """One member, from the frames that hold it; the two frames read last are kept."""
+        """One member, from the frames that hold it; the last frame read of messages, and of segments, is kept."""
         place, size = self._index.find(name)
         self._allow(name, size)
         numbers = self._index.covering(place, tar.BLOCK + size)
         skip = place - self._index.starts[numbers[0]]
-        data = b"".join(memoryview(self._kept(number))[skip if number == numbers[0] else 0 :] for number in numbers)
+        data = b"".join(
+            memoryview(self._kept(name[0], number))[skip if number == numbers[0] else 0 :] for number in numbers
+        )
         if data[: tar.BLOCK] != tar.header(name, size):
             raise IntegrityError(f"a pack's index points to something else than {name}")
         return data[tar.BLOCK : tar.BLOCK + size]
@@ -230,12 +235,13 @@ class PackReader:
         if found != self._index.members:
             raise IntegrityError("a pack's index names other members than its tar")
 
-    def _kept(self, number: int) -> bytes:
-        if number not in self._recent:
-            while len(self._recent) > 1:
-                self._recent.pop(next(iter(self._recent)))
-            self._recent[number] = self._frame(number)
-        return self._recent[number]
+    def _kept(self, kind: str, number: int) -> bytes:
+        kept, data = self._recent.get(kind, (-1, b""))
+        if kept != number:
+            data = self._frame(number)
+            if len(data) <= MAX_KEPT:
+                self._recent[kind] = number, data
+        return data
 
     def _frame(self, number: int) -> bytes:
         compressed, size = self._index.frames[number]
