@@ -19,30 +19,12 @@ from archiver.errors import ConfigError, IntegrityError, MailarkError, StoreErro
 from archiver.model import Problem
 from archiver.monitor import Monitor
 from archiver.stores.interface import Store
+from archiver.vault.catchup import Commit, Staged, missing_before
 from archiver.vault.copying import copy_object, fault_of, file_is
 
+__all__ = ["Commit", "Journal", "Outcome", "Push", "Staged", "StoreOutcome", "furnish", "push"]
+
 MOST_STORES_AT_ONCE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A sealed object that waits, as `data` or as the spool file `path`. `sha256` is the ciphertext's, in hex."""
-
-    name: str
-    size: int
-    sha256: str
-    path: Path | None = None
-    data: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A recorded commit. `name` is the manifest's object name, `manifest` its signed bytes."""
-
-    seq: int
-    name: str
-    manifest: bytes
-    objects: tuple[Staged, ...]
 
 
 class Journal(Protocol):
@@ -122,6 +104,7 @@ class Push:
         self.journal = journal
         self.monitor = monitor
         self.commits = journal.unfinished()
+        self._by_seq = {commit.seq: commit for commit in self.commits}
         self.errors: dict[str, MailarkError] = {}
         self._sound: dict[str, bool] = {}
         self._lock = threading.Lock()
@@ -169,6 +152,12 @@ class Push:
         self.monitor.end(store.url, "failed" if store.url in self.errors else f"{len(commits)} commits")
 
     def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
+        """Whatever comes before it and is missing, then the commit."""
+        for earlier in missing_before(commit, self._by_seq, store, self._others(store)):
+            yield from self.put_commit(store, earlier)
+        yield from self.put_commit(store, commit)
+
+    def put_commit(self, store: Store, commit: Commit) -> Iterator[None]:
         """Objects first, the manifest last. A manifest that is there already proves its objects."""
         if store.stat(commit.name) is None:
             for staged in commit.objects:
@@ -234,11 +223,13 @@ class Push:
         if staged.path is not None and self._spool_is_sound(staged, staged.path):
             return store.put_if_absent(staged.name, staged.path)
         wrote: list[bool] = []
-        others = [other for other in self.stores if other.url != store.url]
-        copy_object(staged, others, lambda path: wrote.append(store.put_if_absent(staged.name, path)))
+        copy_object(staged, self._others(store), lambda path: wrote.append(store.put_if_absent(staged.name, path)))
         if not wrote:
             raise StoreError(f"{staged.name} is neither in the spool nor sound in another store")
         return wrote[0]
+
+    def _others(self, store: Store) -> list[Store]:
+        return [other for other in self.stores if other.url != store.url]
 
     def _spool_is_sound(self, staged: Staged, path: Path) -> bool:
         """Whether the spool file still has the bytes that were sealed; read once a push."""

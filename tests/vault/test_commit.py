@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from archiver.errors import ConfigError, IntegrityError, QuotaError, StoreError
 from archiver.monitor import Silent
@@ -18,6 +21,7 @@ from archiver.stores.interface import Store
 from archiver.stores.local import LocalStore
 from archiver.stores.memory import MemoryStore
 from archiver.vault.commit import Commit, Push, Staged, furnish, push
+from archiver.vault.manifest import FIRST_PREV, Manifest, ObjectRef, sign
 from tests.vault.commit_model import (
     BrokenError,
     Clock,
@@ -52,7 +56,7 @@ def test_no_schedule_of_three_faults_breaks_the_protocol(order: type[Push]) -> N
 class ManifestFirst(OneAfterAnother):
     """Mutant: shows the manifest before its objects are there."""
 
-    def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
+    def put_commit(self, store: Store, commit: Commit) -> Iterator[None]:
         self.put_manifest(store, commit)
         yield
         for staged in commit.objects:
@@ -72,17 +76,20 @@ class CursorEarly(OneAfterAnother):
 class ConfirmEarly(OneAfterAnother):
     """Mutant: takes a commit for held before its manifest is there."""
 
-    def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
+    def put_commit(self, store: Store, commit: Commit) -> Iterator[None]:
         self.journal.confirm(commit.seq, store.url)
         self.close(commit)
-        yield from super().deliver(store, commit)
+        yield from super().put_commit(store, commit)
 
 
 class Unordered(OneAfterAnother):
-    """Mutant: sends the newest commit first."""
+    """Mutant: sends the newest commit first, and does not look what comes before it."""
 
     def waiting(self, store: Store) -> list[Commit]:
         return super().waiting(store)[::-1]
+
+    def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
+        yield from self.put_commit(store, commit)
 
 
 def seal_again(disk: Disk, night: int, journal: ModelJournal) -> None:
@@ -135,11 +142,11 @@ def journal_with(*commits: Commit) -> ModelJournal:
 
 @pytest.fixture
 def commit() -> Commit:
-    return seal(Disk(), 2)
+    return seal(Disk(), 1)
 
 
 def test_one_store_down_stops_only_itself_and_catches_up_in_order(commit: Commit) -> None:
-    first, second = seal(Disk(), 1), commit
+    first, second = commit, seal(Disk(), 2)
     journal = journal_with(first)
     down = True
     written: list[str] = []
@@ -179,16 +186,16 @@ def test_below_the_quorum_nothing_settles(commit: Commit) -> None:
     x, y = (FaultyStore(MemoryStore(name), lambda operation, name: Fault(When.AFTER)) for name in "xy")
     outcome = push([MemoryStore("one"), x, y], 2, journal, Silent())
     assert outcome.settled == ()
-    assert outcome.unsettled == (2,)
+    assert outcome.unsettled == (1,)
     assert journal.disk.cursor == 0
 
 
 def test_a_different_manifest_is_a_hard_stop(commit: Commit) -> None:
     journal = journal_with(commit)
-    cloned = MemoryStore("cloned", {commit.name: b"seq 2\nof another machine"})
+    cloned = MemoryStore("cloned", {commit.name: b"seq 1\nof another machine"})
     with pytest.raises(IntegrityError, match="another manifest"):
         push([MemoryStore("one"), cloned, MemoryStore("two")], 2, journal, Silent())
-    assert cloned.objects == {commit.name: b"seq 2\nof another machine"}
+    assert cloned.objects == {commit.name: b"seq 1\nof another machine"}
 
 
 @pytest.mark.parametrize("when", [When.HALF, When.WRONG])
@@ -199,7 +206,7 @@ def test_a_store_that_keeps_other_bytes_never_gets_the_manifest(commit: Commit, 
     journal = journal_with(commit)
     push([bad, MemoryStore("one")], 1, journal, Silent())
     outcome = push([bad, MemoryStore("one")], 1, journal, Silent())
-    assert outcome.stores[0].lacks == (2,)
+    assert outcome.stores[0].lacks == (1,)
     assert isinstance(outcome.stores[0].error, StoreError)
     assert "mailark repair" in outcome.stores[0].error.hint
     assert bad.stat(commit.name) is None
@@ -221,6 +228,62 @@ def test_objects_no_longer_in_the_spool_come_from_another_store(tmp_path: Path) 
         assert empty.get(kept.name) == body
 
 
+def chain(length: int) -> list[Commit]:
+    """Commits with real, signed and chained manifests, one object each."""
+    key, prev, commits = Ed25519PrivateKey.generate(), FIRST_PREV, []
+    for seq in range(1, length + 1):
+        staged = object_of(b"object of commit %d" % seq)
+        ref = ObjectRef(staged.sha256, staged.size, staged.name)
+        manifest = Manifest("a" * 32, "b" * 16, seq, prev, datetime(2026, 1, 1, tzinfo=UTC), 0, "0" * 64, (ref,))
+        data = sign(manifest, key)
+        prev = hashlib.sha256(data).hexdigest()
+        commits.append(Commit(seq, manifest.name, data, (staged,)))
+    return commits
+
+
+def everything(commits: list[Commit]) -> dict[str, bytes]:
+    return {c.name: c.manifest for c in commits} | {o.name: o.data or b"" for c in commits for o in c.objects}
+
+
+def test_a_new_store_gets_everything_that_came_before_from_the_others() -> None:
+    """Commits 1 to 5 are long released; two stores hold them, one of them has some damaged."""
+    commits = chain(6)
+    before = everything(commits[:5])
+    damaged = {name: data[:-1] + b"?" if "2" in name else data for name, data in before.items()}
+    journal = journal_with(commits[5])
+    new, part = MemoryStore("new"), MemoryStore("part", everything(commits[:3]))
+    written: list[str] = []
+    watched = FaultyStore(new, lambda op, name: written.append(name) if op == "put_if_absent" else None)
+    stores: list[Store] = [MemoryStore("damaged", damaged), watched, part, MemoryStore("whole", dict(before))]
+    outcome = push(stores, 4, journal, Silent())
+    assert outcome.settled == (6,)
+    assert new.objects == part.objects == everything(commits)
+    assert written == [name for commit in commits for name in (commit.objects[0].name, commit.name)]
+
+
+def test_a_store_is_not_counted_while_what_came_before_cannot_be_had() -> None:
+    commits = chain(3)
+    gap = everything(commits[:2])
+    del gap[commits[0].objects[0].name]
+    new = MemoryStore("new")
+    outcome = push([MemoryStore("gap", gap), new], 1, journal_with(commits[2]), Silent())
+    assert [store.lacks for store in outcome.stores] == [(), (3,)]
+    assert new.objects == {}
+    outcome = push([MemoryStore("one"), MemoryStore("two")], 1, journal_with(commits[2]), Silent())
+    assert outcome.unsettled == (3,)
+    assert "mailark check" in (outcome.stores[0].error or StoreError("")).hint
+
+
+def test_a_wiped_store_is_filled_from_spool_and_store_alike() -> None:
+    """Commit 1 is released, 2 still spooled for the store that was down, 3 is new; the confirmed store was wiped."""
+    commits = chain(3)
+    journal = journal_with(commits[1], commits[2])
+    journal.confirm(2, "memory:wiped")
+    wiped, down = MemoryStore("wiped"), MemoryStore("down", everything(commits[:1]))
+    assert push([wiped, down], 2, journal, Silent()).settled == (2, 3)
+    assert wiped.objects == down.objects == everything(commits)
+
+
 def test_nobody_has_the_bytes_any_more(tmp_path: Path) -> None:
     staged = Staged("packs/mail-2026/x.age", 1, "0" * 64, path=tmp_path / "gone")
     commit = Commit(1, "manifests/w/0000000001", b"seq 1", (staged,))
@@ -238,7 +301,7 @@ def test_the_stores_work_side_by_side(commit: Commit) -> None:
         return None
 
     stores = [FaultyStore(MemoryStore(name), meet) for name in "abc"]
-    assert push(stores, 3, journal_with(commit), Silent()).settled == (2,)
+    assert push(stores, 3, journal_with(commit), Silent()).settled == (1,)
 
 
 def test_more_copies_than_different_stores_is_a_mistake_of_the_configuration(commit: Commit) -> None:
