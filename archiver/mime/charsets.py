@@ -8,7 +8,7 @@ windows-1252). Whatever does not decode strictly is detected, over the subject a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from encodings.aliases import aliases
 from functools import lru_cache
 
@@ -101,6 +101,9 @@ _DETECTED = {
     "ISO-8859-8-I": "iso8859_8",
     "windows-874": "cp874",
 }
+_MULTIBYTE = frozenset({"gb18030", "big5hkscs", "cp932", "cp949", "euc_jp"})
+_FOREIGN = bytes(range(128, 256))
+_EUC_KANA = re.compile(rb"[\xa4\xa5][\xa1-\xf6]")
 _SAMPLE = 32 * 1024
 _DETECTIONS = 64
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
@@ -123,13 +126,18 @@ def codec_of(label: str) -> str | None:
 
 
 class Decoder:
-    """Turns the bytes of one message into text; remembers what was wrong. `context` gives sample bytes of the whole
-    message.
+    """Turns the bytes of one message into text and remembers what was wrong.
+
+    `sample` gives bytes of the whole message for the detector, `hints` the charset labels that occur in it; both are
+    asked
+    only when something does not decode as it is labelled.
     """
 
-    def __init__(self, context: Callable[[], bytes]) -> None:
-        self._context = context
+    def __init__(self, sample: Callable[[], bytes], hints: Callable[[], Iterable[str]]) -> None:
+        self._give_sample = sample
+        self._give_hints = hints
         self._sample: bytes | None = None
+        self._hints: tuple[str, ...] = ()
         self._detections = 0
         self.defects: dict[str, None] = {}
 
@@ -149,10 +157,9 @@ class Decoder:
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            pass
-        else:
-            return text if "\x1b$" not in text else self._decode_labelled(data, "iso2022_jp_ext")
-        return (_mostly(data, codec) if codec else None) or self._detect(data, codec)
+            damaged = self._mostly(data, "utf-8", 10 if codec else 50)
+            return damaged if damaged is not None else self._detect(data, codec)
+        return text if "\x1b$" not in text else self._decode_labelled(data, "iso2022_jp_ext")
 
     def _decode_labelled(self, data: bytes, codec: str) -> str:
         if codec not in _SHIFTING:
@@ -163,20 +170,39 @@ class Decoder:
         try:
             text = data.decode(codec)
         except (UnicodeError, LookupError):
-            text = _mostly(data, codec) or self._detect(data, codec)
+            damaged = self._mostly(data, codec, 10)
+            text = damaged if damaged is not None else self._detect(data, codec)
         return _without_surrogates(text) if codec in _SHIFTING else text
+
+    def _mostly(self, data: bytes, codec: str, share: int) -> str | None:
+        """The text when at most one in `share` of the foreign bytes is damaged, as a cut or a relay leaves it."""
+        try:
+            text = data.decode(codec, "replace")
+        except (UnicodeError, LookupError):
+            return None
+        damaged = text.count("\ufffd")
+        foreign = len(data) - len(data.translate(None, _FOREIGN))
+        cut_short = damaged == 1 and text.endswith("\ufffd") and foreign >= 6
+        if damaged * share > foreign and not cut_short:
+            return None
+        self.defects[UNDECODABLE] = None
+        return text
 
     def _detect(self, data: bytes, codec: str) -> str:
         if codec:
             self.defects["charset label wrong"] = None
         guess = self._guess(data)
-        for candidate in (guess, "gb18030"):
+        for candidate in (*self._hints, guess, "gb18030"):
             try:
                 text = data.decode(candidate)
             except (UnicodeError, LookupError):
                 continue
             self.defects[f"charset detected: {candidate}"] = None
             return text
+        for candidate in self._hints:
+            damaged = self._mostly(data, candidate, 10)
+            if damaged is not None:
+                return damaged
         self.defects[UNDECODABLE] = None
         return _without_surrogates(data.decode(codec or guess, "replace"))
 
@@ -185,12 +211,24 @@ class Decoder:
         if self._detections > _DETECTIONS:
             return "gb18030"
         if self._sample is None:
-            self._sample = self._context()[:_SAMPLE]
+            self._sample = self._give_sample()[:_SAMPLE]
+            self._hints = tuple(dict.fromkeys(c for c in map(codec_of, self._give_hints()) if c in _MULTIBYTE))[:3]
+        seen = self._sample if data[:1000] in self._sample else data[:_SAMPLE] + b"\n" + self._sample
         detector = EncodingDetector()
-        detector.feed(data[:_SAMPLE], last=False)
-        detector.feed(b"\n" + self._sample, last=True)
+        detector.feed(seen, last=True)
         guess: str = detector.guess(tld=None, allow_utf8=False)
-        return _DETECTED.get(guess, guess.lower())
+        return "gb18030" if _is_rather_chinese(seen, guess) else _DETECTED.get(guess, guess.lower())
+
+
+def _is_rather_chinese(data: bytes, guess: str) -> bool:
+    """Few characters of GBK look like EUC-JP or EUC-KR, which use the same bytes: 报价单 is told as Korean.
+
+    Japanese without any kana is rare, and among texts of up to four characters GBK is the likelier one in this
+    archive's mail.
+    """
+    if guess == "EUC-JP":
+        return not _EUC_KANA.search(data)
+    return guess == "EUC-KR" and len(data) - len(data.translate(None, _FOREIGN)) <= 8
 
 
 def _as_utf8(data: bytes, codec: str) -> str | None:
@@ -203,17 +241,6 @@ def _as_utf8(data: bytes, codec: str) -> str | None:
         return None
     continuation_bytes = len(data) - len(text)
     return text if continuation_bytes >= (1 if codec == "cp1252" else 6) else None
-
-
-def _mostly(data: bytes, codec: str) -> str | None:
-    """The text when at most one in fifty of the foreign bytes is damaged, as a cut or a relay leaves it."""
-    try:
-        text = data.decode(codec, "replace")
-    except (UnicodeError, LookupError):
-        return None
-    damaged = text.count("\ufffd")
-    foreign = len(data) - len(data.translate(None, bytes(range(128, 256))))
-    return text if damaged * 50 <= foreign else None
 
 
 def _without_surrogates(text: str) -> str:

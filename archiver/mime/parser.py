@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from archiver.mime.tree import Part, Tree
 from archiver.model import Address
 
 _SUBJECT_LIMIT = 10_000
+_LABEL = re.compile(r"=\?([^?\s]{1,40})\?[bBqQ]\?")
 _SAMPLED_PARTS = 4
 _SAMPLED_BYTES = 8 * 1024
 
@@ -53,7 +55,7 @@ class Parsed:
         clean it before use.
         """
         parts = list(self._bodies)
-        return body_html(parts, Decoder(lambda: b"".join(_samples({}, parts))))
+        return body_html(parts, _decoder({}, parts))
 
 
 def parse(raw: bytes, *, truncated: bool = False) -> Parsed:
@@ -72,7 +74,7 @@ def _parse(raw: bytes, truncated: bool) -> Parsed:
     tree = Tree(raw)
     head = tree.head
     bodies = [part for part in tree.leaves if is_body(part)]
-    decoder = Decoder(lambda: b"".join(_samples(head.fields, bodies)))
+    decoder = _decoder(head.fields, bodies)
     if truncated:
         decoder.defects["only the beginning was parsed"] = None
     if changed:
@@ -111,6 +113,18 @@ def _dates(head: Block, decoder: Decoder) -> tuple[datetime | None, datetime | N
     decoder.defects["bad Date" if value else "no Date"] = None
     stamps = (fields.parse_date(value.rpartition(";")[2]) for value in head.fields.get("received", ()))
     return None, next((stamp for stamp in stamps if stamp is not None), None)
+
+
+def _decoder(headers: dict[str, list[str]], bodies: list[Part]) -> Decoder:
+    return Decoder(lambda: b"".join(_samples(headers, bodies)), lambda: _labels(headers, bodies))
+
+
+def _labels(headers: dict[str, list[str]], bodies: Iterable[Part]) -> Iterable[str]:
+    """The charset labels of the text parts and of the encoded words."""
+    yield from (part.parameters.get("charset", "") for part in bodies)
+    for name in ("subject", "from", "to"):
+        for value in headers.get(name, ()):
+            yield from _LABEL.findall(value[:1000])
 
 
 def _samples(headers: dict[str, list[str]], bodies: Iterable[Part]) -> Iterable[bytes]:

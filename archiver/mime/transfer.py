@@ -88,20 +88,20 @@ def _decode_regular(data: bytes) -> bytes | None:
 
 
 def _decode_quanta(data: bytes) -> bytes:
-    """Line by line: a line with blanks or mostly other signs is no base64; each padded run is decoded for itself."""
+    """Line by line: what follows the padding on its line, or stands below in lines that are no base64, is another
+    text.
+    """
     kept: list[bytes] = []
     for line in data.replace(b"\r", b"\n").split(b"\n"):
-        line = line.strip()
-        foreign = len(line.translate(None, _ALPHABET + b"="))
-        if foreign * 8 <= len(line) and not (b" " in line and foreign):
-            kept.append(line if not foreign else line.translate(None, _foreign_of(line)))
+        word = line.split(None, 1)[0] if line.strip() else b""
+        if not word.endswith(b"="):
+            word = line.strip()
+        foreign = word.translate(None, _ALPHABET + b"=")
+        if len(foreign) * 10 <= len(word):
+            kept.append(word.translate(None, foreign) if foreign else word)
         elif kept and kept[-1].endswith(b"="):
             break
     return b"".join(_decode_run(match.group()) for match in _RUN.finditer(b"".join(kept)))
-
-
-def _foreign_of(line: bytes) -> bytes:
-    return line.translate(None, _ALPHABET + b"=")
 
 
 def _decode_run(run: bytes) -> bytes:

@@ -19,7 +19,7 @@ EMBEDDED_LIMIT = 16 * 1024 * 1024
 """Bytes of transfer-encoded embedded messages that are decoded to be looked into, over the whole message."""
 
 _MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})
-_BOUNDARY_LINE = re.compile(rb"(?:\A|\n)--([^\r\n]{1,200}?)[ \t]*\r?\n(?=[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-)")
+_BOUNDARY_LINE = re.compile(rb"\n--([^\r\n]{1,200}?)[ \t]*\r?\n(?=[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-)")
 _GUESS_WINDOW = 64 * 1024
 
 
@@ -156,7 +156,7 @@ class Tree:
         boundary = part.parameters.get("boundary", "").encode("latin-1").rstrip()
         found = list(islice(self._between(part, boundary), PART_LIMIT + 1)) if boundary else []
         if not found:
-            guess = _BOUNDARY_LINE.search(part.raw, part.start, min(part.end, part.start + _GUESS_WINDOW))
+            guess = _BOUNDARY_LINE.search(part.raw, part.start - 1, min(part.end, part.start + _GUESS_WINDOW))
             if guess:
                 self.defects["boundary missing or wrong"] = None
                 found = list(islice(self._between(part, guess[1]), PART_LIMIT + 1))
