@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import os
-import pty
-import select
 import shutil
 import subprocess
 import tempfile
-import time
 import zlib
+from base64 import b64decode, b64encode
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +17,8 @@ import pyrage
 import pytest
 
 from archiver.errors import AuthError, IntegrityError
-from archiver.vault import age
+from archiver.vault import age, keys
+from tests.vault.terminal import at_terminal
 
 SIZES = (0, 1, 65535, 65536, 65537, 200_000)
 PASSPHRASE = "correct 正确 horse"
@@ -56,35 +53,6 @@ def test_age_keygen_agrees_on_the_public_key(tmp_path: Path) -> None:
     text = (tmp_path / "key").read_text()
     identity = age.parse_identity(text.splitlines()[-1])
     assert f"public key: {identity.recipient()}\n" in text
-
-
-def at_terminal(command: list[str], folder: Path, typed: str) -> None:
-    """Runs `command` at a pseudo-terminal and types `typed` at each prompt for a passphrase."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", *command],
-        cwd=folder,
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-    )
-    os.close(slave)
-    deadline, shown = time.monotonic() + 60, b""
-    try:
-        while process.poll() is None and time.monotonic() < deadline:
-            if select.select([master], [], [], 0.1)[0]:
-                try:
-                    shown += os.read(master, 4096)
-                except OSError:  # the other side closed the terminal
-                    break
-                if shown.rstrip().endswith(b":"):
-                    os.write(master, typed.encode() + b"\n")
-                    shown = b""
-        assert process.wait(timeout=10) == 0, shown
-    finally:
-        process.kill()
-        os.close(master)
 
 
 @needs_age
@@ -156,7 +124,7 @@ def ask(folder: Path, *requests: dict[str, Any]) -> list[Any]:
 
 
 def b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+    return b64encode(data).decode()
 
 
 @pytest.mark.parametrize("kind", [age.HybridIdentity, age.X25519Identity])
@@ -171,8 +139,8 @@ def test_typage_both_ways(typage: Path, kind: type[age.HybridIdentity | age.X255
         *({"do": "encrypt", "recipients": [str(ours.recipient())], "data": b64(one)} for one in data),
     )
     assert answers[0] == str(ours.recipient())
-    assert [base64.b64decode(answer) for answer in answers[1 : len(data) + 1]] == data
-    assert [age.decrypt(base64.b64decode(answer), [ours]) for answer in answers[len(data) + 1 :]] == data
+    assert [b64decode(answer) for answer in answers[1 : len(data) + 1]] == data
+    assert [age.decrypt(b64decode(answer), [ours]) for answer in answers[len(data) + 1 :]] == data
 
 
 def test_typage_keys_and_passphrases(typage: Path) -> None:
@@ -183,10 +151,25 @@ def test_typage_keys_and_passphrases(typage: Path) -> None:
         {"do": "decrypt", "passphrase": PASSPHRASE, "data": b64(sealed)},
         {"do": "encrypt", "passphrase": PASSPHRASE, "data": b64(b"post")},
     )
-    assert base64.b64decode(opened) == b"mail"
-    assert age.decrypt(base64.b64decode(theirs), [age.ScryptIdentity(PASSPHRASE)]) == b"post"
+    assert b64decode(opened) == b"mail"
+    assert age.decrypt(b64decode(theirs), [age.ScryptIdentity(PASSPHRASE)]) == b"post"
     assert str(age.parse_identity(generated)) == generated
     assert ask(typage, {"do": "recipient", "identity": generated}) == [str(age.parse_identity(generated).recipient())]
+
+
+@pytest.mark.parametrize("classic", [False, True])
+def test_typage_walks_from_the_passphrase_to_a_pack(typage: Path, classic: bool) -> None:
+    """What the recovery sheet tells to do with the age command, post-quantum keys included."""
+    passphrase = keys.new_passphrase()
+    new = keys.create(passphrase, classic=classic, generated=True, first_year=2026, years=1, log_n=10)
+    pack = age.encrypt(b"a pack", [new.machine.recipient("mail-2026")])
+    opened = new.objects["keys/recovery.age"]
+    text = b64decode(ask(typage, {"do": "decrypt", "passphrase": passphrase, "data": b64(opened)})[0])
+    for sealed in (new.objects["keys/era/mail-2026.1.age"], pack):
+        identity = text.decode().splitlines()[-1]
+        assert all(line.startswith("# ") for line in text.decode().splitlines()[:-1])
+        text = b64decode(ask(typage, {"do": "decrypt", "identities": [identity], "data": b64(sealed)})[0])
+    assert text == b"a pack"
 
 
 def outcome(sealed: bytes, fields: dict[str, list[str]]) -> str:
@@ -207,7 +190,7 @@ def test_public_vectors(typage: Path) -> None:
     vectors: dict[str, str] = ask(typage, {"do": "vectors"})[0]
     met: Counter[str] = Counter()
     for name, text in vectors.items():
-        head, _, sealed = base64.b64decode(text).partition(b"\n\n")
+        head, _, sealed = b64decode(text).partition(b"\n\n")
         fields: dict[str, list[str]] = defaultdict(list)
         for line in head.decode().splitlines():
             key, _, value = line.partition(": ")

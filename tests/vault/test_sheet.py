@@ -14,13 +14,16 @@ import segno
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.vault import keys, sheet
+from archiver.vault import age, keys, sheet
 from archiver.vault.sheet import Sheet
+from tests.vault.terminal import at_terminal
+
+CHOSEN = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
 def archive() -> keys.NewArchive:
-    return keys.create("correct horse battery", classic=True, generated=False, first_year=2026, years=1, log_n=4)
+    return keys.create(CHOSEN, classic=True, generated=False, first_year=2026, years=1, log_n=4)
 
 
 def page(archive: keys.NewArchive, **changes: object) -> Sheet:
@@ -122,9 +125,7 @@ def test_no_passphrase_in_a_repr(archive: keys.NewArchive) -> None:
 
 @pytest.mark.skipif(not all(map(shutil.which, ("age", "zstd", "tar"))), reason="age, zstd or tar is not installed")
 def test_the_printed_commands_bring_a_message_back(archive: keys.NewArchive, tmp_path: Path) -> None:
-    """The commands of the sheet as printed, but for the first, which asks for the passphrase at a terminal."""
-    from archiver.vault import age
-
+    """The commands of the sheet as printed, the first one at a terminal."""
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "a.eml").write_bytes(b"Subject: hello\r\n\r\nworld")
     packed = subprocess.run(
@@ -136,14 +137,12 @@ def test_the_printed_commands_bring_a_message_back(archive: keys.NewArchive, tmp
     for path, data in {**archive.objects, name: sealed}.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(data)
-    ring = archive.machine.keyring
-    assert ring is not None
-    (tmp_path / "recovery.key").write_text(str(ring.recovery))
     shown = sheet.text(page(archive, classic=True)).replace("YEAR", "2026")
-    commands = re.findall(r"^ {7}((?:age -d -i|for p in|openssl).*)$", shown, re.MULTILINE)
-    assert len(commands) == 3
+    commands = re.findall(r"^ {7}((?:age -d|for p in|openssl).*)$", shown, re.MULTILINE)
+    assert len(commands) == 4
+    at_terminal(["sh", "-c", commands[0]], tmp_path, CHOSEN)
     done = subprocess.run(
-        ["sh", "-ec", "\n".join(commands)], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True
+        ["sh", "-ec", "\n".join(commands[1:])], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True
     )
     assert (tmp_path / "m" / "a.eml").read_bytes() == b"Subject: hello\r\n\r\nworld"
     assert archive.fingerprint in done.stdout
