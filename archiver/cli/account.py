@@ -84,7 +84,8 @@ def _try(account: AccountSettings) -> dict[str, Any]:
         return {**result, "exit_code": error.exit_code, "error": str(error), "hint": error.hint or None}
     wanted = [folder for folder in folders if account.wants(folder.name)]
     messages = sum(folder.status.messages for folder in wanted if folder.status)
-    return {**result, "folders": len(wanted), "messages": messages, "seconds": round(time.monotonic() - begin, 2)}
+    seconds = round(time.monotonic() - begin, 2)
+    return {**result, "folders": len(wanted), "messages": messages, "seconds": seconds, "notes": source.notes}
 
 
 def _told(result: dict[str, Any]) -> str:
@@ -92,4 +93,4 @@ def _told(result: dict[str, Any]) -> str:
         hint = f" (try: {result['hint']})" if result["hint"] else ""
         return f"{result['account']}: FAILED: {result['error']}{hint}"
     counts = f"{plural(result['folders'], 'folder')}, {number(result['messages'])} messages"
-    return f"{result['account']}: ok, {counts}, {result['seconds']:.1f} s"
+    return "; ".join([f"{result['account']}: ok, {counts}, {result['seconds']:.1f} s", *result["notes"]])

@@ -23,7 +23,7 @@ TERMINATED = 143
 COMMANDS = {
     "init": "Make a new archive and its recovery sheet.",
     "account": "List the configured accounts, or try their logins.",
-    "folders": "List the folders of the accounts and what is archived of them.",
+    "folders": "List the folders on the servers, and which of them `backup` takes.",
     "backup": "Archive what is new on the servers.",
     "status": "Tell how complete, how old and how well copied the archive is.",
     "search": "Find messages.",
