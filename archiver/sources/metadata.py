@@ -111,7 +111,7 @@ def _from_items(items: list[Any]) -> Found | None:
     if isinstance(size := values.get(b"RFC822.SIZE"), bytes):
         found.size = _number(size)
     for key, value in values.items():
-        if key.startswith(b"BODY[]") and not isinstance(value, list):
+        if key.startswith(b"BODY[") and not isinstance(value, list):
             origin = _ORIGIN.search(key)
             found.body, found.origin = value, int(origin[1]) if origin else -1
     return found

@@ -101,6 +101,11 @@ class Session:
             self.step()
         return Reply(*done, list(self.reader.lines))
 
+    def append(self, name: bytes, flags: bytes, date: bytes, message: Body) -> Reply:
+        """APPEND of the bytes as they are; `name` is quoted, `date` may be empty. Raises ConnectError."""
+        self._imap.literal = message  # sent by imaplib when the server asks to go on
+        return self.run("APPEND", *(arg for arg in (name, flags, date) if arg))
+
     def found(self) -> list[Found]:
         """FETCH responses of the last `run`."""
         return list(self._found)
