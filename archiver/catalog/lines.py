@@ -9,10 +9,10 @@ UTF-8, one JSON object (RFC 8259) a line, each ended by LF. The key "t" names th
     gone         account folder epoch uid seen                             no longer on the server
     certificate  account folder epoch on_server archived failed seen       what a run found complete
 
-Keys after the dot are left out when empty; `date` may be null. Addresses are [name, addr], attachments [name, type, size in decoded bytes].
-Times are RFC 3339; an offset of -00:00 means that the local offset is unknown (RFC 3339 section 4.3). `id` and `message`
-are the SHA-256 of the raw message in lower-case hexadecimal, `pack` is the name of the object that holds it.
-A reader ignores keys and kinds of line it does not know.
+Keys after the dot are left out when empty; `date` may be null. Addresses are [name, addr], attachments [name, type,
+size in decoded bytes]. Times are RFC 3339; an offset of -00:00: the local offset is unknown (RFC 3339 section 4.3).
+`id` and `message` are the SHA-256 of the raw message in lower-case hexadecimal, `pack` is the name of the object that
+holds it. A reader ignores keys and kinds of line it does not know.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def dump(entries: Iterable[Entry]) -> bytes:
 
 
 def load(data: bytes | Iterable[bytes]) -> Iterator[Entry]:
-    """The entries of `data` (bytes, or its lines). IntegrityError with the number of the line that is not as specified."""
+    """The entries of `data` (bytes, or its lines). IntegrityError numbers the line that is not as specified."""
     for number, line in enumerate(_lines(data) if isinstance(data, bytes) else data, 1):
         if len(line) > LINE_LIMIT:
             raise IntegrityError(f"catalog line {number}: longer than {LINE_LIMIT} bytes")

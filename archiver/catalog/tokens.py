@@ -1,14 +1,14 @@
 """Text -> what the full-text index is given, and query words -> phrases for it.
 
-FTS5's `ascii` tokenizer reads the result: a token is a run of ASCII letters and digits (case folded) and characters beyond
-ASCII. Everything else is settled here, with whole-text operations, so that both sides of a search share one definition:
+FTS5's `ascii` tokenizer reads the result: a token is a run of ASCII letters and digits (case folded) and of characters
+beyond ASCII. Everything else is settled here, by whole-text operations, so that both sides share one definition:
 
-- compatibility forms (full-width letters, half-width kana, ligatures, circled digits) become what they stand for (NFKC);
+- compatibility forms (full-width letters, half-width kana, ligatures, circled digits) become what they stand for;
 - case and accents are folded: Straße = STRASSE, Müller = muller;
 - scripts written without spaces (Han, kana, Hangul, Thai, Lao, Burmese, Khmer) become overlapping pairs, then the last
   character alone: 采购合同 -> 采购 购合 合同 同. A part of two or more characters is a phrase of adjacent pairs, which
-  occurs exactly where the part does, as the last character alone keeps neighbouring runs apart; a single character is the
-  beginning of some token. A line break between two such characters is taken for a wrap and disappears;
+  occurs exactly where the part does, as the last character alone keeps neighbouring runs apart; a single character is
+  the beginning of some token. A line break between two such characters is taken for a wrap and disappears;
 - codes and addresses fall into parts and are found whole as phrases of them: PI-2024-0815, li.wei@example.com;
 - opaque runs (base64, tracking links, hashes) are cut to 40 characters, blocks of base64 lines are left out.
 """
@@ -18,6 +18,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+
+VERSION = 1
+"""Of what this module makes; a catalog whose index was made by another version is filled anew."""
 
 TEXT_LIMIT = 2_000_000
 """Characters of one text that are indexed (some 700 pages)."""
@@ -56,7 +59,7 @@ def indexed(text: str) -> str:
 
 
 def phrase(text: str) -> tuple[str, bool] | None:
-    """What to look for as one phrase, and whether its last token is only a beginning; None if there is nothing in it."""
+    """What to look for as one phrase, and whether its last token is only a beginning; None without any token."""
     pieces = _pieces(text[:TEXT_LIMIT])
     rest = pieces.pop()
     if any(map(str.isalnum, rest)):
@@ -103,7 +106,7 @@ def _clipped(text: str) -> str:
 
 
 def _pairs(runs: list[str]) -> list[str]:
-    """Each run as overlapping pairs and its last character, all runs at once: a loop over characters takes five times as long.
+    """Each run as overlapping pairs and its last character, all runs at once (a loop takes five times as long).
 
     The runs are joined by NUL and every character is laid out as (itself, its successor, space). Where runs meet this
     gives NUL space NUL and the first character of the next run alone, which is dropped.

@@ -1,0 +1,204 @@
+"""Catalog lines -> rows. Every statement merges, so that lines may come twice and in any order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import apsw
+
+from archiver.catalog.lines import stamp
+from archiver.catalog.tokens import indexed
+from archiver.model import (
+    Address,
+    CertificateEntry,
+    Entry,
+    FlagsEntry,
+    FolderEntry,
+    GoneEntry,
+    MessageEntry,
+    PlaceEntry,
+)
+
+CHUNK = 500
+"""Lines taken together."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+_MESSAGE = """
+    INSERT INTO messages (id, pack, size, moment, date, message_id, subject, senders, recipients, attachments)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET
+        pack = excluded.pack, size = excluded.size, moment = coalesce(excluded.moment, moment), date = excluded.date,
+        message_id = excluded.message_id, subject = excluded.subject, senders = excluded.senders,
+        recipients = excluded.recipients, attachments = excluded.attachments
+    WHERE pack IS NULL
+    RETURNING number"""
+_TEXT = "INSERT INTO texts (rowid, subject, sender, recipient, cc, filename, text) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_EPOCH = """
+    INSERT INTO epochs (folder, epoch, uidvalidity, seen) VALUES (?, ?, ?, ?)
+    ON CONFLICT (folder, epoch) DO UPDATE SET seen = min(seen, excluded.seen)"""
+_STUB = "INSERT INTO messages (id) VALUES (?) ON CONFLICT (id) DO NOTHING"
+_PLACE = """
+    INSERT INTO places (folder, epoch, uid, message, flags, date, first_seen, seen, flagged)
+    VALUES (?, ?, ?, (SELECT number FROM messages WHERE id = ?), ?, ?, ?7, ?7, ?7)
+    ON CONFLICT (folder, epoch, uid) DO UPDATE SET
+        message = coalesce(message, excluded.message),
+        date = coalesce(date, excluded.date),
+        first_seen = min(coalesce(first_seen, excluded.first_seen), excluded.first_seen),
+        seen = max(coalesce(seen, excluded.seen), excluded.seen),
+        flags = iif(flagged IS NULL OR flagged < excluded.flagged, excluded.flags, flags),
+        flagged = max(coalesce(flagged, excluded.flagged), excluded.flagged)"""
+_MOMENT = "UPDATE messages SET moment = min(coalesce(moment, ?1), ?1) WHERE id = ?2 AND date IS NULL"
+_FLAGS = """
+    INSERT INTO places (folder, epoch, uid, flags, flagged) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (folder, epoch, uid) DO UPDATE SET flags = excluded.flags, flagged = excluded.flagged
+    WHERE flagged IS NULL OR flagged <= excluded.flagged"""
+_GONE = """
+    INSERT INTO places (folder, epoch, uid, gone) VALUES (?, ?, ?, ?)
+    ON CONFLICT (folder, epoch, uid) DO UPDATE SET gone = max(coalesce(gone, excluded.gone), excluded.gone)"""
+_CERTIFICATE = """
+    INSERT INTO certificates (folder, seen, epoch, on_server, archived, failed) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO NOTHING"""
+
+
+def micros(when: datetime) -> int:
+    """Microseconds since 1970; a time without an offset counts as UTC."""
+    return ((when if when.utcoffset() is not None else when.replace(tzinfo=UTC)) - EPOCH) // MICROSECOND
+
+
+def clean(text: str) -> str:
+    """`text` as a database can hold it: without NUL and lone surrogates."""
+    return (
+        text.replace("\0", "") if text.isascii() else text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    )
+
+
+class Intake:
+    """Feeds lines into the tables through one connection. Remembers the numbers of folders and packs."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._numbers: dict[tuple[str, ...], int] = {}
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Take all entries in, inside the transaction that is open."""
+        source = iter(entries)
+        while chunk := list(islice(source, CHUNK)):
+            kinds: dict[type[Any], list[Any]] = {}
+            for entry in chunk:
+                kinds.setdefault(type(entry), []).append(entry)
+            for kind, method in self._methods():
+                if kind in kinds:
+                    method(kinds[kind])
+
+    def forget(self) -> None:
+        """Forget the remembered numbers; to be called after a rollback."""
+        self._numbers.clear()
+
+    def _methods(self) -> Iterator[tuple[type[Any], Any]]:
+        yield MessageEntry, self._messages
+        yield FolderEntry, self._epochs
+        yield PlaceEntry, self._places
+        yield FlagsEntry, self._flags
+        yield GoneEntry, self._gone
+        yield CertificateEntry, self._certificates
+
+    def _messages(self, entries: list[MessageEntry]) -> None:
+        for entry in entries:
+            new = self._connection.execute(_MESSAGE, self._message(entry)).fetchone()
+            if new:
+                self._connection.execute(_TEXT, (new[0], *_texts(entry)))
+
+    def _message(self, entry: MessageEntry) -> tuple[object, ...]:
+        attachments = [(one.name, one.type, one.size) for one in entry.attachments]
+        return (
+            bytes.fromhex(entry.id),
+            self._number("SELECT number FROM packs WHERE name = ?", "INSERT INTO packs (name) VALUES (?)", entry.pack),
+            entry.size,
+            micros(entry.date) if entry.date else None,
+            stamp(entry.date),
+            clean(entry.message_id.strip().removeprefix("<").removesuffix(">")),
+            clean(entry.subject),
+            _json([(one.name, one.addr) for one in entry.from_]),
+            _json([(one.name, one.addr) for one in entry.to]),
+            _json(attachments) if attachments else None,
+        )
+
+    def _epochs(self, entries: list[FolderEntry]) -> None:
+        self._many(_EPOCH, ((*self._at(one), one.uidvalidity, micros(one.seen)) for one in entries))
+
+    def _places(self, entries: list[PlaceEntry]) -> None:
+        ids = [bytes.fromhex(one.message) for one in entries]
+        self._many(_STUB, ((id_,) for id_ in ids))
+        self._many(
+            _PLACE,
+            (
+                (*self._at(one), one.uid, id_, _flagtext(one.flags), stamp(one.date), micros(one.seen))
+                for one, id_ in zip(entries, ids, strict=True)
+            ),
+        )
+        self._many(_MOMENT, ((micros(one.date), id_) for one, id_ in zip(entries, ids, strict=True) if one.date))
+
+    def _flags(self, entries: list[FlagsEntry]) -> None:
+        self._many(_FLAGS, ((*self._at(one), one.uid, _flagtext(one.flags), micros(one.seen)) for one in entries))
+
+    def _gone(self, entries: list[GoneEntry]) -> None:
+        self._many(_GONE, ((*self._at(one), one.uid, micros(one.seen)) for one in entries))
+
+    def _certificates(self, entries: list[CertificateEntry]) -> None:
+        for one in entries:
+            folder, epoch = self._at(one)
+            failed = _json(one.failed)
+            self._connection.execute(
+                _CERTIFICATE, (folder, micros(one.seen), epoch, one.on_server, one.archived, failed)
+            )
+
+    def _many(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
+        self._connection.executemany(sql, list(rows))
+
+    def _at(self, one: FolderEntry | PlaceEntry | FlagsEntry | GoneEntry | CertificateEntry) -> tuple[int, int]:
+        select = "SELECT number FROM folders WHERE account = ? AND name = ?"
+        insert = "INSERT INTO folders (account, name) VALUES (?, ?)"
+        return self._number(select, insert, one.account, one.folder), one.epoch
+
+    def _number(self, select: str, insert: str, *names: str) -> int:
+        """The number of a folder or pack, made when it is new."""
+        known = self._numbers.get(names)
+        if known is not None:
+            return known
+        values = tuple(map(clean, names))
+        found = self._connection.execute(select, values).fetchone()
+        if found is None:
+            self._connection.execute(insert, values)
+        number = int(found[0]) if found else self._connection.last_insert_rowid()
+        self._numbers[names] = number
+        return number
+
+
+def _texts(entry: MessageEntry) -> tuple[str, ...]:
+    return (
+        indexed(entry.subject),
+        indexed(_people(entry.from_)),
+        indexed(_people(entry.to)),
+        indexed(_people(entry.cc)),
+        indexed("  ".join(one.name for one in entry.attachments)),
+        indexed(entry.text),
+    )
+
+
+def _people(addresses: tuple[Address, ...]) -> str:
+    return " ".join(f"{one.name} {one.addr}" for one in addresses)
+
+
+def _flagtext(flags: tuple[str, ...]) -> str:
+    """Flags with a space on either side of each, so that one is found by LIKE '% flag %'."""
+    return clean(f" {' '.join(flags)} ") if flags else ""
+
+
+def _json(value: object) -> str:
+    return clean(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
