@@ -27,7 +27,7 @@ MAX_CONFIG = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSettings:
-    """Where the archive lives. `copies`: how many stores must confirm a commit; `work`: state, catalog and spool."""
+    """Where the archive lives: URLs of stores, how many of them must confirm a commit (`copies`), and the work folder."""
 
     stores: tuple[str, ...]
     copies: int
@@ -170,14 +170,17 @@ def _store(table: Table, url: str, folder: Path) -> str:
 
 
 def store_url(url: str, folder: Path) -> str:
-    """A URL as it is; a path or a file: URL as an absolute path, relative to `folder`. ConfigError: an unknown kind."""
+    """A URL as it is; a path (relative to `folder`) or a file: URL as the one file: URL of the place it leads to.
+
+    One place has one name, so that a store counts once and is known again. ConfigError: an unknown kind.
+    """
     scheme, colon, _ = url.partition("://")
     if colon and scheme.lower() not in KINDS:
         raise ConfigError(f'"{scheme}" is not a kind of store; there are: a path, {", ".join(KINDS)}')
     if colon and scheme.lower() != "file":
         return url
     path = unquote(urlsplit(url).path) if colon else url
-    return str((folder / Path(path).expanduser()).resolve())
+    return (folder / Path(path).expanduser()).resolve().as_uri()
 
 
 def _accounts(

@@ -54,7 +54,7 @@ def mistakes(folder: Path, text: str) -> str:
 
 def test_a_good_file_gives_typed_settings(tmp_path: Path) -> None:
     settings = load(tmp_path, GOOD)
-    assert settings.archive.stores == (str(tmp_path / "first"), str(tmp_path / "second"))
+    assert settings.archive.stores == ((tmp_path / "first").as_uri(), (tmp_path / "second").as_uri())
     assert (settings.archive.copies, settings.archive.work) == (2, tmp_path / "work")
     sales, buying = settings.accounts
     assert (sales.name, sales.port, sales.security, sales.connections) == ("销售", 20143, "plain", 2)
@@ -109,7 +109,7 @@ timeout = 0
     told = mistakes(tmp_path, text)
     expected = [
         "13 mistakes",
-        f"line 2: archive.stores: {tmp_path / 'a'} is named twice",
+        f"line 2: archive.stores: {(tmp_path / 'a').as_uri()} is named twice",
         'line 6: archive.copis: is not a key of this table (did you mean "copies"?)',
         "line 7: archive.copies: 3 copies need as many stores, and there are 2",
         'line 12: account.prot: is not a key of this table (did you mean "port"?)',

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 SHORT_ID = 12
 """Hex digits of a message id in tables; commands take any unique beginning of at least `MIN_ID` digits."""
@@ -125,3 +126,8 @@ def moment(when: datetime | None, *, seconds: bool = False) -> str:
     with contextlib.suppress(OverflowError, ValueError, OSError):  # a date at the edge of time stays as it is
         when = when.astimezone()
     return when.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def store_name(url: str) -> str:
+    """A store as people call it: the plain path of a file: URL, else the URL."""
+    return unquote(url.removeprefix("file://")) if url.startswith("file:///") else url

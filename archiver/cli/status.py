@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.output import as_json, moment, number, one_line, plural, table
+from archiver.cli.output import as_json, moment, number, one_line, plural, store_name, table
 from archiver.cli.session import Session, finish
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _facts(archive: Archive) -> dict[str, Any]:
     ]
     names = [account.name for account in archive.settings.accounts]
     complete = [run for run in runs if run["exit_code"] == 0 and set(names) <= set(run["accounts"])]
-    lacking = archive.journal.lacking(archive.settings.archive.stores)
+    lacking = archive.journal.lacking([store.url for store in archive.stores])
     return {
         "archive": archive.machine.archive,
         "writer": archive.machine.writer,
@@ -96,7 +96,9 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     titles = ("Account", "Folders", "On the server", "Archived", "Failed", "Last complete")
     yield table(titles, rows, numbers=(1, 2, 3, 4))
     yield ""
-    yield table(("Store", "Lacks", "Since"), [(s["url"], _lacks(s), _when(s["since"])) for s in facts["stores"]])
+    yield table(
+        ("Store", "Lacks", "Since"), [(store_name(s["url"]), _lacks(s), _when(s["since"])) for s in facts["stores"]]
+    )
     for failed in facts["failed"]:
         place = f"{failed['account']}/{failed['folder']} UID {failed['uid']}"
         yield one_line(f"failed: {place}: {failed['reason']} ({plural(failed['attempts'], 'attempt')})")

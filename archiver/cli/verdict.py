@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archiver.backup.report import AccountReport, FolderReport, RunReport
-from archiver.cli.output import number, plural, size, table
+from archiver.cli.output import number, plural, size, store_name, table
 
 
 def complaints(report: RunReport) -> Iterator[str]:
@@ -18,7 +18,7 @@ def complaints(report: RunReport) -> Iterator[str]:
                 yield f"{account.account}/{folder.folder}: {_incomplete(folder)}"
     for store in report.stores:
         if store.lacks:
-            yield f"store {store.url} lacks {plural(store.lacks, 'commit')}: {store.reason}"
+            yield f"store {store_name(store.url)} lacks {plural(store.lacks, 'commit')}: {store.reason}"
     if report.catalog_problem:
         yield f"{report.catalog_problem} (the messages are safe; `mailark reindex` mends it)"
     if report.error is not None:
@@ -44,17 +44,17 @@ def exit_code(report: RunReport) -> int:
 def verdict(report: RunReport) -> str:
     """The last line of a run."""
     folders = [folder for account in report.accounts for folder in account.folders]
-    new = f"{number(sum(folder.new for folder in folders))} messages ({size(sum(folder.size for folder in folders))})"
+    new, fetched = number(sum(folder.new for folder in folders)), size(sum(folder.size for folder in folders))
     code = exit_code(report)
     if report.dry_run:
-        return f"dry run (exit code {code}): {new} to fetch in {plural(len(folders), 'folder')}, nothing was changed"
+        return f"dry run (exit code {code}): {new} messages ({fetched}) to fetch in {plural(len(folders), 'folder')}, nothing was changed"
     parts = [
         plural(len(report.accounts), "account"),
         plural(len(folders), "folder"),
         f"{number(sum(folder.on_server for folder in folders))} on the server",
         f"{number(sum(folder.archived for folder in folders))} archived",
         f"{number(sum(len(folder.failed) for folder in folders))} failed",
-        f"{new} new",
+        f"{new} new ({fetched})",
     ]
     seconds = (report.ended - report.started).total_seconds()
     word = "complete" if code == 0 else f"NOT complete (exit code {code})"

@@ -1,21 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.sandbox import Sandbox, company
-from tests.servers.dovecot import Dovecot, missing
-
-
-@pytest.fixture(scope="session")
-def dovecot() -> Iterator[Dovecot]:
-    """One server for all tests; each sandbox has accounts of its own."""
-    if reason := missing():
-        pytest.skip(reason)
-    with Dovecot() as server:
-        yield server
+from tests.servers.dovecot import Dovecot
 
 
 @pytest.fixture
