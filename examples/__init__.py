@@ -1,0 +1,1 @@
+"""Sample mail, a mail server of its own, and the demo that uses both."""
