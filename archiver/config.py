@@ -27,7 +27,7 @@ MAX_CONFIG = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSettings:
-    """Where the archive lives: URLs of stores, how many of them must confirm a commit (`copies`), and the work folder."""
+    """Where the archive lives: URLs of stores, how many must confirm a commit (`copies`), and the work folder."""
 
     stores: tuple[str, ...]
     copies: int

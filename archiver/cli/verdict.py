@@ -46,11 +46,12 @@ def verdict(report: RunReport) -> str:
     folders = [folder for account in report.accounts for folder in account.folders]
     new, fetched = number(sum(folder.new for folder in folders)), size(sum(folder.size for folder in folders))
     code = exit_code(report)
+    count = plural(len(folders), "folder")
     if report.dry_run:
-        return f"dry run (exit code {code}): {new} messages ({fetched}) to fetch in {plural(len(folders), 'folder')}, nothing was changed"
+        return f"dry run (exit code {code}): {new} messages ({fetched}) to fetch in {count}"
     parts = [
         plural(len(report.accounts), "account"),
-        plural(len(folders), "folder"),
+        count,
         f"{number(sum(folder.on_server for folder in folders))} on the server",
         f"{number(sum(folder.archived for folder in folders))} archived",
         f"{number(sum(len(folder.failed) for folder in folders))} failed",

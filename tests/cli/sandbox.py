@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from tests.servers.dovecot import HOST, Dovecot
 
@@ -81,7 +82,7 @@ def message(subject: str, text: str, *, sender: str = "Anna Li <anna@example.com
         "To: Sales <sales@example.com>",
         f"Subject: {subject}",
         "Date: Fri, 01 Mar 2024 08:30:00 +0000",
-        f"Message-ID: <{abs(hash((subject, text)))}@example.com>",
+        f"Message-ID: <{crc32((subject + text).encode())}@example.com>",
         *extra.splitlines(),
         "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=utf-8",
