@@ -131,9 +131,8 @@ def _fill(
 def _remember(catalog: SqliteCatalog, state: State, report: RecoverReport) -> None:
     """What the lost machine knew of the servers: the places that were live, so that nothing is fetched again."""
     for folder in catalog.live_folders():
-        places = list(catalog.live_places(folder.account, folder.folder, folder.epoch))
-        state.adopt(folder.account, folder.folder, folder.epoch, folder.uidvalidity, places)
-        report.places += len(places)
+        state.adopt(folder.account, folder.folder, folder.epoch, folder.uidvalidity, folder.places)
+        report.places += len(folder.places)
 
 
 def _packs(stores: Sequence[Store]) -> set[str]:

@@ -38,9 +38,10 @@ def create_archive(settings: Settings, passphrase: str, *, classic: bool, genera
         if work.machine.exists():
             raise ConfigError(f"there is an archive in {work.path} already", "nothing was changed")
         made = keys.create(passphrase, classic=classic, generated=generated, first_year=datetime.now(UTC).year)
+        objects = {**documents(), **made.objects}
         stores = [create_store(url, made.archive) for url in settings.archive.stores]
         _refuse_used(stores)
-        for error in furnish(stores, {**documents(), **made.objects}).values():
+        for error in furnish(stores, objects).values():
             raise error
         made.machine.save(work.machine, passphrase)
     page = Sheet(

@@ -12,10 +12,10 @@ from typing import Any, Self
 
 import apsw
 
-from archiver.catalog import reading, schema
+from archiver.catalog import live, reading, schema
 from archiver.catalog.intake import Intake
 from archiver.catalog.interface import Hit
-from archiver.errors import MailarkError
+from archiver.catalog.live import LiveFolder
 from archiver.model import CertificateEntry, Entry, MessageId, Place
 from archiver.sealed_db import MIB, open_database, translated
 
@@ -35,7 +35,6 @@ class SqliteCatalog:
         self._path, self._key, self._zone = path, key, zone
         self._writer, self._intake = writer, Intake(writer)
         self._lock = threading.RLock()
-        self._failed = False
         self._idle: list[apsw.Connection] = []
 
     @classmethod
@@ -55,34 +54,33 @@ class SqliteCatalog:
         return cls(path, key, writer, zone)
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Take lines in, inside the open batch; a line seen before changes nothing. An error loses the whole batch."""
+        """Take lines in, inside the open batch; a line seen before changes nothing.
+
+        An error, of `entries` too, rolls the whole open batch back: it must not be sealed then.
+        """
         with self._lock, translated(self._path):
-            self._sound()
             try:
                 if not self._writer.in_transaction:
                     self._writer.execute("BEGIN IMMEDIATE")
                 self._intake.take(entries)
             except BaseException:
                 self.rollback()
-                self._failed = True
                 raise
 
     def seal(self, writer: str, seq: int) -> None:
         """Commit everything added since the last call together with the number of the manifest it belongs to."""
         with self._lock, translated(self._path):
-            self._sound()
             if not self._writer.in_transaction:
                 self._writer.execute("BEGIN IMMEDIATE")
             self._writer.execute(_SEAL, (writer, seq))
             self._writer.execute("COMMIT")
 
     def rollback(self) -> None:
-        """Drop everything added since the last seal, also after a failed `add`."""
+        """Drop everything added since the last seal."""
         with self._lock, translated(self._path):
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             self._intake.forget()
-            self._failed = False
 
     def sealed(self) -> dict[str, int]:
         """The last manifest taken in, for each writer."""
@@ -110,6 +108,16 @@ class SqliteCatalog:
         with self._reader() as reader:
             return reading.certificates(reader, account)
 
+    def packs(self) -> set[str]:
+        """Names of the packs that hold a message the catalog knows."""
+        with self._reader() as reader:
+            return live.packs(reader)
+
+    def live_folders(self) -> Iterator[LiveFolder]:
+        """The latest epoch of every folder with the places that are not gone."""
+        with self._reader() as reader:
+            yield from live.folders(reader)
+
     def forget_all(self) -> None:
         """Empty the catalog, and what was added since the last seal with it."""
         with self._lock, translated(self._path):
@@ -135,10 +143,6 @@ class SqliteCatalog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _sound(self) -> None:
-        if self._failed:
-            raise MailarkError("the catalog lost its batch to an earlier error", hint="it is read from a store again")
 
     @contextmanager
     def _reader(self) -> Iterator[apsw.Connection]:

@@ -1,0 +1,47 @@
+"""What the servers held when the archive last saw them: what a new writer takes over from a lost one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from archiver.model import MessageId
+
+LIVE = """
+    SELECT uid, messages.id, flags FROM places JOIN messages ON messages.number = places.message
+    WHERE folder = ? AND epoch = ? AND (gone IS NULL OR (seen IS NOT NULL AND gone < seen)) ORDER BY uid"""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFolder:
+    """The latest epoch of a folder, and its live places: (UID, message, flags separated by spaces)."""
+
+    account: str
+    folder: str
+    epoch: int
+    uidvalidity: int
+    places: tuple[tuple[int, MessageId, str], ...]
+
+
+def packs(reader: apsw.Connection) -> set[str]:
+    """Names of the packs that some message lies in."""
+    return {str(name) for (name,) in reader.execute("SELECT name FROM packs")}
+
+
+def folders(reader: apsw.Connection) -> Iterator[LiveFolder]:
+    """Every folder, one at a time."""
+    latest: Iterable[Any] = reader.execute(
+        "SELECT folders.number, account, name, epoch, uidvalidity FROM folders "
+        "JOIN epochs ON epochs.folder = folders.number GROUP BY folders.number HAVING epoch = max(epoch)"
+    ).fetchall()
+    for number, account, name, epoch, uidvalidity in latest:
+        rows: Iterable[Any] = reader.execute(
+            "SELECT uid, messages.id, flags FROM places JOIN messages ON messages.number = places.message "
+            f"WHERE folder = ? AND epoch = ? AND {LIVE} ORDER BY uid",
+            (number, epoch),
+        )
+        places = tuple((uid, bytes(message).hex(), " ".join(flags.split())) for uid, message, flags in rows)
+        yield LiveFolder(account, name, epoch, uidvalidity, places)

@@ -1,0 +1,52 @@
+"""Runs `backup` again and again in forked children and kills each with SIGKILL at a random moment.
+
+Arguments: configuration, number of runs, seed. Before each run one line on standard input is awaited, after it one line
+is printed: `killed` or the exit code. The modules are imported once, in the parent, so that the kills fall into the run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+
+import archiver.backup.commits as commits
+import archiver.backup.intake as intake
+import archiver.cli.backup
+import archiver.cli.main as cli
+import archiver.sources.imap
+import archiver.vault.keys  # noqa: F401
+
+LONGEST = 0.6
+"""Seconds after which at the latest a child is killed: most runs here take about half of it."""
+
+
+def main() -> None:
+    config, seed = sys.argv[1], int(sys.argv[2])
+    chance = random.Random(seed)
+    intake.PACK_SIZE, commits.COMMIT_PACKS = 48 * 1024, 2  # many seals and commits in each run
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os._exit(_run(config))
+        time.sleep(chance.uniform(0, LONGEST))
+        done, status = os.waitpid(child, os.WNOHANG)
+        if not done:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        print("killed" if not done else os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _run(config: str) -> int:
+    try:
+        cli.main(["--config", config, "backup"])
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""kill -9 at random moments of `backup`: each message is archived exactly once, and the archive stays sound."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from archiver.config import load
+from archiver.opening import open_archive
+from archiver.setup import create_archive
+from tests.servers.dovecot import Dovecot
+
+RUNS = 200
+PASSPHRASE = "six words that nobody says aloud together"
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.slow
+def test_each_message_is_archived_exactly_once(dovecot: Dovecot, tmp_path: Path) -> None:
+    user = dovecot.user("killed")
+    config = _config(tmp_path, dovecot, user)
+    sent = _message_maker(random.Random(7))
+    expected = []
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.kill_runs", str(config), "11"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert child.stdin is not None and child.stdout is not None
+    ends: Counter[str] = Counter()
+    for run in range(RUNS):
+        for _ in range(3 if run % 4 else 12):
+            expected.append(next(sent))
+            dovecot.append(user, "INBOX" if run % 3 else "合同", expected[-1])
+        child.stdin.write("go\n")
+        child.stdin.flush()
+        ends[child.stdout.readline().strip()] += 1
+    child.stdin.close()
+    child.wait(30)
+    print(f"{RUNS} runs: {dict(ends)}; {len(expected)} messages")
+    assert ends["killed"] >= RUNS // 4, "the kills must fall into the runs"
+    last = _cli(config, "backup")
+    assert last.returncode == 0, last.stderr
+    assert _cli(config, "check", "--read-data").returncode == 0
+    _assert_exactly_once(config, expected)
+
+
+def _assert_exactly_once(config: Path, expected: list[bytes]) -> None:
+    import hashlib
+
+    wanted = Counter(hashlib.sha256(raw).hexdigest() for raw in expected)
+    settings = load(config)
+    with open_archive(settings, PASSPHRASE) as archive:
+        stored: Counter[str] = Counter()
+        for manifest in archive.vault.manifests():
+            for ref in manifest.objects:
+                if ref.name.startswith("packs/"):
+                    names = archive.vault.pack(ref.name).names()
+                    stored.update({name[2:66] for name in names if name.startswith("m/")})
+        assert stored == Counter(wanted.keys()), "each message lies in exactly one pack"
+        hits = archive.catalog.search("")
+        assert {hit.id: len(hit.places) for hit in hits} == dict(wanted)
+        for hit in hits:
+            assert hashlib.sha256(archive.vault.read(hit.id, hit.pack)).hexdigest() == hit.id
+        assert not list(archive.work.spool.iterdir())
+
+
+def _config(folder: Path, dovecot: Dovecot, user: str) -> Path:
+    (folder / "password").write_text(dovecot.password)
+    (folder / "passphrase").write_text(PASSPHRASE)
+    for name in ("password", "passphrase"):
+        (folder / name).chmod(0o600)
+    config = folder / "mailark.toml"
+    config.write_text(
+        f"""
+[archive]
+stores = ["{folder}/a", "{folder}/b"]
+copies = 2
+work = "{folder}/work"
+passphrase_file = "{folder}/passphrase"
+
+[[account]]
+name = "shop"
+host = "127.0.0.1"
+port = {dovecot.port}
+security = "plain"
+user = "{user}"
+password_file = "{folder}/password"
+"""
+    )
+    create_archive(load(config), PASSPHRASE, classic=False, generated=False)
+    return config
+
+
+def _message_maker(chance: random.Random):  # type: ignore[no-untyped-def]
+    import base64
+
+    attachments = [chance.randbytes(30_000) for _ in range(4)]
+    number = 0
+    while True:
+        number += 1
+        head = f"From: a@example.com\r\nTo: b@example.com\r\nSubject: 合同 {number}\r\nMessage-ID: <{number}@x>\r\n"
+        body = "MIME-Version: 1.0\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        data = base64.encodebytes(chance.choice(attachments)).replace(b"\n", b"\r\n")
+        yield (head + body).encode() + data
+
+
+def _cli(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "archiver.cli.main", "--config", str(config), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+    )
