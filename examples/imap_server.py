@@ -126,6 +126,10 @@ class Session(socketserver.StreamRequestHandler):
             raise No("[ALREADYEXISTS] it is there") from None
         return b"made"
 
+    def do_subscribe(self, name: bytes) -> bytes:
+        self._find(name)
+        return b"every folder is"
+
     def do_status(self, name: bytes, items: list[bytes]) -> bytes:
         mailbox = self._find(name)
         unseen = sum("\\Seen" not in mail.flags for mail in mailbox.mails)
