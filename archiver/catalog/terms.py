@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from archiver.catalog.tokens import phrase
 
 PARTS = ("", "from", "to", "cc", "subject", "filename", "text")
+ALIASES = {"file": "filename"}
 PLACES = ("account", "folder", "flag")
 PATTERN_LIMIT = 1000
 UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
@@ -108,6 +109,7 @@ def quoted(value: str) -> str:
 
 def term(field: str, value: str, *, quoted: bool, star: bool) -> Term:
     """The term `field`:`value`; Wrong says what is the matter. `star`: a * follows the closing quotation mark."""
+    field = ALIASES.get(field, field)
     if field in PARTS:
         return _words(field, value, quoted=quoted, star=star)
     if field not in FIELDS:
