@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from archiver.config import AccountSettings
-from archiver.errors import ConnectError
+from archiver.errors import ConnectError, QuotaError
 from archiver.model import Folder, FolderStatus
 from archiver.sources.limits import Limits
 from archiver.sources.providers import provider_of
@@ -29,7 +29,7 @@ class Connection:
         """The session, logged in. Raises AuthError, ConnectError, QuotaError."""
         if self._session is None or self._session.closed:
             self._open = None
-            self._session = Session(self._settings, self.provider, self.limits)
+            self._session = self._logged_in()
         return self._session
 
     def opened(self, folder: Folder, again: bool = False) -> tuple[Session, FolderStatus]:
@@ -56,6 +56,15 @@ class Connection:
                 if attempt >= self.limits.attempts:
                     raise
                 self.limits.back_off(attempt - 1)
+
+    def _logged_in(self) -> Session:
+        """Other programs may use up the connections an account has: wait for one a little."""
+        for attempt in range(self.limits.attempts - 1):
+            try:
+                return Session(self._settings, self.provider, self.limits)
+            except QuotaError:
+                self.limits.back_off(attempt)
+        return Session(self._settings, self.provider, self.limits)
 
     def close(self) -> None:
         """Log out; never raises."""

@@ -44,7 +44,14 @@ class ImapSource:
         """
         connection = self._connection
         work = Fetching(rows, connection.limits, connection.provider.line, lambda again: self._opened(folder, again))
-        yield from work.run()
+        watch = _SeenWatch(rows)
+        for item in work.run():
+            watch.see(item)
+            yield item
+        if watch.alarming():
+            self.notes.append(
+                f"{folder.name}: the server marks messages as read (\\Seen) although they are only peeked at"
+            )
 
     def close(self) -> None:
         """Log out; never raises."""
@@ -72,3 +79,18 @@ class ImapSource:
         if status.uidvalidity != expected:
             raise ProtocolError(f"{folder.name}: UIDVALIDITY changed from {expected} to {status.uidvalidity} meanwhile")
         return session
+
+
+class _SeenWatch:
+    """Counts messages that became \\Seen between listing and fetch: a few are read by their owner, most are our doing."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._unseen = {row.uid for row in rows if row.date and "\\Seen" not in row.flags}
+        self._turned = 0
+
+    def see(self, item: Fetched | Refused) -> None:
+        if isinstance(item, Fetched) and item.uid in self._unseen and "\\Seen" in item.flags:
+            self._turned += 1
+
+    def alarming(self) -> bool:
+        return self._turned >= 3 and self._turned * 2 > len(self._unseen)

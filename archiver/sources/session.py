@@ -17,7 +17,7 @@ from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError
 
 from archiver.config import AccountSettings
-from archiver.errors import AuthError, ConnectError, ProtocolError, QuotaError
+from archiver.errors import AuthError, ConfigError, ConnectError, ProtocolError, QuotaError
 from archiver.model import Body, Folder, FolderStatus
 from archiver.sources import auth, uids
 from archiver.sources.limits import Limits, printable, throttled
@@ -232,9 +232,7 @@ class Session:
 
 
 def _connect(settings: AccountSettings) -> IMAPClient:
-    context = ssl.create_default_context()
-    if settings.ca_file is not None:
-        context.load_verify_locations(settings.ca_file)
+    context = None if settings.security == "plain" else _context(settings)
     wait = SocketTimeout(connect=min(30.0, settings.timeout), read=settings.timeout)
     where, at_once = f"{settings.host}:{settings.port}", settings.security == "tls"
     try:
@@ -249,6 +247,17 @@ def _connect(settings: AccountSettings) -> IMAPClient:
         if (wait_for := throttled(str(error).encode())) is not None:
             raise QuotaError(f"{where} has too many connections; it asks for {wait_for:.0f} s") from None
         raise ConnectError(f"{where} cannot be reached: {type(error).__name__}", "check host, port, network") from None
+
+
+def _context(settings: AccountSettings) -> ssl.SSLContext:
+    """Certificates are always verified: by the system's authorities and those of `ca_file`."""
+    context = ssl.create_default_context()
+    if settings.ca_file is not None:
+        try:
+            context.load_verify_locations(settings.ca_file)
+        except OSError as error:
+            raise ConfigError(f"account {settings.name}: ca_file cannot be read: {type(error).__name__}") from None
+    return context
 
 
 def _codes(reply: Reply) -> dict[str, int]:

@@ -101,7 +101,7 @@ def missing() -> str:
 
 
 class Dovecot:
-    """One server: `port` (plain, STARTTLS), `tls_port`, `ca_file` (its self-signed certificate), any user, one password.
+    """One server: `port` (plain, STARTTLS), `tls_port`, `ca_file` (its own certificate), any user, one password.
 
     `folder` must be open to uid 8 (pytest's tmp_path is not); without one, a folder of its own is made and removed.
     """
