@@ -1,6 +1,6 @@
 """A small IMAP4rev1 server on loopback with its mail in memory, for the demo: it needs no root, no packages, no files.
 
-python -m examples.imap_server          # the sample mail, until Ctrl-C
+python -m examples.imap_server [PORT]        # the sample mail, until Ctrl-C
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socketserver
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -268,7 +269,8 @@ def main() -> None:
     """Serve the sample mail until Ctrl-C."""
     from examples.samples import PASSWORD, accounts
 
-    with ImapServer(accounts(), 20143) as server, contextlib.suppress(KeyboardInterrupt):
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 20143
+    with ImapServer(accounts(), port) as server, contextlib.suppress(KeyboardInterrupt):
         print(f"IMAP on 127.0.0.1, port {server.port}, users {', '.join(server.accounts)}, password {PASSWORD}")
         while True:
             time.sleep(3600)

@@ -1,0 +1,151 @@
+"""`make demo`: a mail server of its own, and an archive of its mail: made, searched, exported, restored, healed.
+
+python -m examples.demo [FOLDER]        # FOLDER: ./demo-archive by default; it must not hold anything else
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from examples.imap_server import ImapServer
+from examples.samples import PASSWORD, accounts
+
+CONFIG = """# The demo's archive. Its mail server runs while the demo runs, and with: python -m examples.imap_server
+[archive]
+stores = ["store-a", "store-b"]
+copies = 2
+work = "work"
+passphrase_file = "passphrase"
+"""
+
+ACCOUNT = """
+[[account]]
+name = "{name}"
+host = "127.0.0.1"
+port = {port}
+security = "plain"
+user = "{name}"
+password_file = "mail-password"
+"""
+
+MADE_BY_DEMO = "mailark.toml"
+PORT = 20143
+LONGEST = 300  # seconds for one command
+COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+class Demo:
+    """Runs commands in the demo's folder and shows each before what it prints."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._mailark = Path(sys.executable).with_name("mailark")
+
+    def say(self, text: str) -> None:
+        """A remark between commands."""
+        print(f"\n# {text}", flush=True)
+
+    def run(self, *arguments: str, keep: bool = False, lines: int = 40) -> str:
+        """`mailark` with arguments; ends the demo when it fails. With `keep`, what it prints is only returned."""
+        shown = "$ mailark " + shlex.join(arguments)
+        print(f"\033[1m{shown}\033[0m" if COLOUR else shown, flush=True)
+        command = [str(self._mailark), "--config", "mailark.toml", *arguments]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            timeout=LONGEST,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if keep else subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        printed = done.stdout.splitlines()
+        if not keep or done.returncode:
+            print("\n".join(printed[:lines] + ["…"] * (len(printed) > lines)), flush=True)
+        if done.returncode:
+            sys.exit(f"the demo stops: mailark {arguments[0]} ended with {done.returncode}")
+        return done.stdout
+
+    def delete(self, name: str) -> None:
+        """Remove a folder, as an accident would."""
+        print(f"$ rm -r {name}", flush=True)
+        shutil.rmtree(self.folder / name)
+
+
+def prepare(folder: Path, port: int) -> None:
+    """A fresh folder with the configuration; what an earlier demo left there is removed."""
+    if folder.exists():
+        if any(folder.iterdir()) and not (folder / MADE_BY_DEMO).exists():
+            sys.exit(f"{folder} holds something that is not the demo's; name another folder")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    text = CONFIG + "".join(ACCOUNT.format(name=name, port=port) for name in ("sales", "buying"))
+    (folder / "mailark.toml").write_text(text + "\n# An empty login that mail is restored into.", "utf-8")
+    with (folder / "mailark.toml").open("a", encoding="utf-8") as config:
+        config.write(ACCOUNT.format(name="restored", port=port))
+    password = folder / "mail-password"
+    password.touch(mode=0o600)
+    password.write_text(PASSWORD + "\n", "utf-8")
+
+
+def show(demo: Demo, server: ImapServer) -> None:
+    """The story, one command after the other."""
+    both = ("--account", "sales", "--account", "buying")
+    demo.say("Make the archive; the passphrase goes into ./passphrase and onto the recovery sheet.")
+    demo.run("init", "--generate-passphrase", "--sheet", "recovery-sheet")
+    demo.say("Archive two logins into two stores. Then again: nothing is new.")
+    demo.run("backup", *both)
+    demo.run("backup", *both)
+    demo.say("Find every mail about a contract, attachments' names included.")
+    demo.run("search", "合同")
+    first = demo.run("search", "--ids", "--limit", "1", "合同 file:pdf", keep=True).split()[0]
+    demo.run("show", first[:12])
+    demo.say("Give mail back as files.")
+    demo.run("export", "合同", "--format", "eml", "--to", "contracts-eml")
+    demo.run("export", "from:becker", "--format", "mbox", "--to", "becker-mbox")
+    demo.say("Put everything the sales department had into another login; the second time nothing is left to do.")
+    demo.run("restore", "account:sales", "--to", "restored")
+    held = server.accounts["restored"].count()
+    demo.run("restore", "account:sales", "--to", "restored")
+    if not held or server.accounts["restored"].count() != held:
+        sys.exit("the demo stops: the second restore should have appended nothing")
+    demo.say("Read every byte of both stores.")
+    demo.run("check", "--read-data")
+    demo.say("Lose one store, and heal it from the other, without the passphrase.")
+    demo.delete("store-b")
+    demo.run("repair")
+    demo.run("check", "--read-data")
+
+
+def main() -> None:
+    """The command line shown above."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-archive").absolute()
+    with ImapServer(accounts(), _free_port()) as server:
+        prepare(folder, server.port)
+        show(Demo(folder), server)
+    print(f"""
+The archive stays in {folder}: play with it.
+  cd {folder}
+  export MAILARK_CONFIG={folder / "mailark.toml"} PATH={Path(sys.executable).parent}:$PATH
+  mailark search 发票
+  mailark status
+The passphrase is in the file passphrase. The mail server comes back with:
+  python -m examples.imap_server {server.port}""")
+
+
+def _free_port() -> int:
+    """The port of the configuration if it is free, else any."""
+    import socket
+
+    with socket.socket() as probe:
+        return PORT if probe.connect_ex(("127.0.0.1", PORT)) else 0
+
+
+if __name__ == "__main__":
+    main()
