@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +16,10 @@ import pytest
 from archiver.config import load
 from archiver.opening import open_archive
 from archiver.setup import create_archive
+from archiver.vault.keys import new_passphrase
 from tests.servers.dovecot import Dovecot
 
 RUNS = 200
-PASSPHRASE = "six words that nobody says aloud together"
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -48,16 +51,16 @@ def test_each_message_is_archived_exactly_once(dovecot: Dovecot, tmp_path: Path)
     assert ends["killed"] >= RUNS // 4, "the kills must fall into the runs"
     last = _cli(config, "backup")
     assert last.returncode == 0, last.stderr
-    assert _cli(config, "check", "--read-data").returncode == 0
+    checked = _cli(config, "check", "--read-data")
+    assert checked.returncode == 0, checked.stderr
     _assert_exactly_once(config, expected)
 
 
 def _assert_exactly_once(config: Path, expected: list[bytes]) -> None:
-    import hashlib
-
     wanted = Counter(hashlib.sha256(raw).hexdigest() for raw in expected)
     settings = load(config)
-    with open_archive(settings, PASSPHRASE) as archive:
+    assert settings.archive.passphrase is not None
+    with open_archive(settings, settings.archive.passphrase.reveal()) as archive:
         stored: Counter[str] = Counter()
         for manifest in archive.vault.manifests():
             for ref in manifest.objects:
@@ -74,7 +77,8 @@ def _assert_exactly_once(config: Path, expected: list[bytes]) -> None:
 
 def _config(folder: Path, dovecot: Dovecot, user: str) -> Path:
     (folder / "password").write_text(dovecot.password)
-    (folder / "passphrase").write_text(PASSPHRASE)
+    passphrase = new_passphrase()  # a chosen one is stretched for longer than a run lasts
+    (folder / "passphrase").write_text(passphrase)
     for name in ("password", "passphrase"):
         (folder / name).chmod(0o600)
     config = folder / "mailark.toml"
@@ -95,13 +99,11 @@ user = "{user}"
 password_file = "{folder}/password"
 """
     )
-    create_archive(load(config), PASSPHRASE, classic=False, generated=False)
+    create_archive(load(config), passphrase, classic=False, generated=True)
     return config
 
 
-def _message_maker(chance: random.Random):  # type: ignore[no-untyped-def]
-    import base64
-
+def _message_maker(chance: random.Random) -> Iterator[bytes]:
     attachments = [chance.randbytes(30_000) for _ in range(4)]
     number = 0
     while True:

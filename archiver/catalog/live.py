@@ -38,10 +38,6 @@ def folders(reader: apsw.Connection) -> Iterator[LiveFolder]:
         "JOIN epochs ON epochs.folder = folders.number GROUP BY folders.number HAVING epoch = max(epoch)"
     ).fetchall()
     for number, account, name, epoch, uidvalidity in latest:
-        rows: Iterable[Any] = reader.execute(
-            "SELECT uid, messages.id, flags FROM places JOIN messages ON messages.number = places.message "
-            f"WHERE folder = ? AND epoch = ? AND {LIVE} ORDER BY uid",
-            (number, epoch),
-        )
+        rows: Iterable[Any] = reader.execute(LIVE, (number, epoch))
         places = tuple((uid, bytes(message).hex(), " ".join(flags.split())) for uid, message, flags in rows)
         yield LiveFolder(account, name, epoch, uidvalidity, places)
