@@ -150,8 +150,9 @@ def _archive(table: Table, folder: Path) -> ArchiveSettings:
     if "stores" in table and table.raw("stores") == []:
         table.wrong("stores", "names no store")
     stores = tuple(_store(table, url, folder) for url in given)
-    for url in sorted({url for url in stores if stores.count(url) > 1}):
-        table.wrong("stores", f"{url} is named twice; a store counts as one copy only")
+    places = [str(Path(unquote(urlsplit(url).path)).resolve()) if url.startswith("file:") else url for url in stores]
+    for place in sorted({place for place in places if places.count(place) > 1}):
+        table.wrong("stores", f"{place} is named twice; a store counts as one copy only")
     copies = table.number("copies", min(2, len(stores)) or 1, 1, 100)
     if stores and copies > len(stores):
         table.wrong("copies", f"{copies} copies need as many stores, and there are {len(stores)}")
@@ -172,7 +173,7 @@ def _store(table: Table, url: str, folder: Path) -> str:
 def store_url(url: str, folder: Path) -> str:
     """A URL as it is; a path (relative to `folder`) or a file: URL as the one file: URL of the place it leads to.
 
-    One place has one name, so that a store counts once and is known again. ConfigError: an unknown kind.
+    One place has one name, so that a store is known again. ConfigError: an unknown kind.
     """
     scheme, colon, _ = url.partition("://")
     if colon and scheme.lower() not in KINDS:
@@ -180,7 +181,7 @@ def store_url(url: str, folder: Path) -> str:
     if colon and scheme.lower() != "file":
         return url
     path = unquote(urlsplit(url).path) if colon else url
-    return (folder / Path(path).expanduser()).resolve().as_uri()
+    return Path(os.path.abspath(folder / Path(path).expanduser())).as_uri()  # noqa: PTH100 - links stay, as in the store
 
 
 def _accounts(

@@ -109,7 +109,7 @@ timeout = 0
     told = mistakes(tmp_path, text)
     expected = [
         "13 mistakes",
-        f"line 2: archive.stores: {(tmp_path / 'a').as_uri()} is named twice",
+        f"line 2: archive.stores: {tmp_path / 'a'} is named twice",
         'line 6: archive.copis: is not a key of this table (did you mean "copies"?)',
         "line 7: archive.copies: 3 copies need as many stores, and there are 2",
         'line 12: account.prot: is not a key of this table (did you mean "port"?)',
@@ -152,6 +152,13 @@ def test_one_mistake_is_one_line(tmp_path: Path, text: str, part: str) -> None:
     told = mistakes(tmp_path, text.replace("FOLDER", str(tmp_path)))
     assert part in told
     assert len(told.splitlines()) == 1
+
+
+def test_a_store_reached_by_a_link_keeps_its_name_and_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    assert load(tmp_path, '[archive]\nstores = ["link"]').archive.stores == ((tmp_path / "link").as_uri(),)
+    assert f"{tmp_path / 'disk'} is named twice" in mistakes(tmp_path, '[archive]\nstores = ["link", "disk"]')
 
 
 def test_a_provider_gives_host_and_connections(tmp_path: Path) -> None:
