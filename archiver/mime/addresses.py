@@ -82,9 +82,9 @@ def _hold(address: Address | None, separator: str) -> str:
 def _finish(mailbox: _Mailbox, decoder: Decoder, held: str) -> Address | None:
     text = _unmasked("".join(mailbox.name)).strip()
     if mailbox.angle is not None:
-        name, addr = _decoded(text, decoder), mailbox.angle.strip()
+        name, addr = _decoded(text, decoder), _decoded_spec(mailbox.angle, decoder)
     elif "@" in text and "=?" not in text:
-        name, addr = "", text
+        name, addr = "", _decoded_spec(text, decoder)
     else:
         name, addr = _split_decoded(_decoded(text, decoder))
     name = name or _decoded(_unmasked(mailbox.comment), decoder)
@@ -92,7 +92,12 @@ def _finish(mailbox: _Mailbox, decoder: Decoder, held: str) -> Address | None:
         name = f"{held}, {name}" if name else name
     if not name and not addr:
         return None
-    return Address(name, addr if addr.isascii() and addr.isprintable() else decode_words(addr, decoder))
+    return Address(name, addr)
+
+
+def _decoded_spec(addr: str, decoder: Decoder) -> str:
+    addr = addr.strip()
+    return addr if addr.isascii() and addr.isprintable() else decode_words(addr, decoder)
 
 
 def _decoded(text: str, decoder: Decoder) -> str:

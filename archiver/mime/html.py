@@ -12,9 +12,15 @@ import re
 from functools import lru_cache
 from html import unescape
 
-_DROPPED = ("style", "script", "title", "template")
-_DROP_START = re.compile(r"<(?:!--|(style|script|title|template)(?=[\s>/]))", re.IGNORECASE)
-_HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|\shidden(?=[\s>/=])", re.IGNORECASE)
+_DROP_START = re.compile(r"<(?:!--|(style|script|title|template)(?=[\s>/])[^<>]*>?)", re.IGNORECASE)
+# Each begins with a literal, case sensitive: so the search for it runs at the speed of memchr.
+_HIDING = (
+    re.compile(r"display\s*:\s*none"),
+    re.compile(r"DISPLAY\s*:\s*(?:none|NONE)"),
+    re.compile(r"visibility\s*:\s*hidden"),
+    re.compile(r"VISIBILITY\s*:\s*(?:hidden|HIDDEN)"),
+    re.compile(r"hidden(?=[\s>/=])"),
+)
 _NAME = re.compile(r"<([a-zA-Z][a-zA-Z0-9:]{0,15})")
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
@@ -28,7 +34,7 @@ _BREAK = re.compile(
 )
 _CELL = re.compile(r"</t[dh]\s*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")
-_CUT_TAG = re.compile(r"</?[a-zA-Z!?][^<>]*$")
+_CUT_TAG = re.compile(r"</?[a-zA-Z!?]")
 # Beyond seven digits there is no character, and int() of very long numbers is slow or refuses.
 _LONG_NUMBER = re.compile(r"&#[0-9]{8,};?")
 _META_CHARSET = re.compile(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
@@ -43,13 +49,16 @@ def declared_charset(data: bytes) -> str:
 def html_to_text(html: str) -> str:
     """The readable text, a line a block element, blank lines only single."""
     html = _drop_regions(html)
-    if _HIDING.search(html):
-        html = _drop_hidden(html)
+    hiding = _hiding_places(html)
+    if hiding:
+        html = _drop_hidden(html, hiding)
     if "<pre" in html or "<PRE" in html or "<textarea" in html:
         html = _keep_lines(html)
     html = " ".join(html.split())
-    html = _CELL.sub(" \t", _BREAK.sub("\n", html))
-    text = _CUT_TAG.sub("", _TAG.sub("", html)) if "<" in html else html
+    last = html.rfind("<")
+    if last > html.rfind(">") and _CUT_TAG.match(html, last):
+        html = html[:last]
+    text = _TAG.sub("", _CELL.sub(" \t", _BREAK.sub("\n", html)))
     if "&" in text:
         text = unescape(_LONG_NUMBER.sub("\ufffd", text) if "&#" in text else text)
     return _tidy(text)
@@ -78,7 +87,7 @@ def _drop_regions(html: str) -> str:
         end = -1 if kind in endless else _region_end(html, match.end(), kind)
         if end < 0:
             endless.add(kind)
-            continue
+            end = match.end()
         out.append(html[position : match.start()])
         position = end
     if not position:
@@ -101,19 +110,32 @@ def _region_end(html: str, start: int, kind: str) -> int:
     return -1
 
 
-def _drop_hidden(html: str) -> str:
+def _hiding_places(html: str) -> list[tuple[int, int]]:
+    """Start and end of whatever hides the element in whose tag it stands, in order."""
+    last = len(_HIDING) - 1
+    return sorted(
+        match.span()
+        for number, pattern in enumerate(_HIDING)
+        for match in pattern.finditer(html)
+        if number < last or html[match.start() - 1].isspace()
+    )
+
+
+def _drop_hidden(html: str, hiding: list[tuple[int, int]]) -> str:
     """Without hidden elements; one whose end is not found stays, and so do all later ones of its name."""
     out: list[str] = []
     position = 0
     endless: set[str] = set()
-    for match in _HIDING.finditer(html):
-        opened = html.rfind("<", position, match.start())
-        if match.start() < position or opened < 0 or html.find(">", opened, match.start()) >= 0:
+    seen = 0
+    for start, stop in hiding:
+        opened = html.rfind("<", max(position, seen), start)
+        seen = start
+        if start < position or opened < 0 or html.find(">", opened, start) >= 0:
             continue
         name = _NAME.match(html, opened)
         if name is None or name[1].lower() in _VOID or name[1].lower() in endless:
             continue
-        end = _element_end(html, match.end(), name[1].lower())
+        end = _element_end(html, stop, name[1].lower())
         if end < 0:
             endless.add(name[1].lower())
             continue

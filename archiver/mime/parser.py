@@ -20,7 +20,7 @@ from archiver.model import Address
 _SUBJECT_LIMIT = 10_000
 _LABEL = re.compile(r"=\?([^?\s]{1,40})\?[bBqQ]\?")
 _SAMPLED_PARTS = 4
-_SAMPLED_BYTES = 8 * 1024
+_SAMPLED_BYTES = 4 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from archiver.mime.charsets import Decoder
 from archiver.mime.html import declared_charset, html_to_text
 from archiver.mime.tree import Part
@@ -11,8 +13,8 @@ TEXT_LIMIT = 1024 * 1024
 _PART_LIMIT = 4 * TEXT_LIMIT
 _HTML = frozenset({"text/html", "text/x-amp-html"})
 _STUB = 200
-# No tabulator, LF; ESC and C1 would steer the terminal that shows the text, NUL ends a database's string.
-_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127, *range(128, 160)))
+# All but tabulator and LF: ESC and C1 would steer the terminal that shows the text, NUL ends a database's string.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 _ASCII_CONTROLS = tuple(chr(code) for code in (*range(9), 11, 12, *range(14, 32), 127))
 
 
@@ -80,4 +82,4 @@ def _read(part: Part, decoder: Decoder) -> str:
 def _clean(text: str) -> str:
     if text.isascii() and not any(control in text for control in _ASCII_CONTROLS):
         return text
-    return text.removeprefix("\ufeff").translate(_CONTROLS)
+    return _CONTROLS.sub("", text.removeprefix("\ufeff"))
