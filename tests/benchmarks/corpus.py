@@ -38,7 +38,7 @@ class Corpus:
     size: int
     accounts: int
     next_thread: int
-    generator: str
+    generator: str = ""
 
 
 def generator() -> str:

@@ -38,9 +38,8 @@ class Mailark:
         self.dir, self._server, self._log = folder, server, folder / "log"
         account = "".join(ACCOUNT.format(user=user, port=server.tls_port, ca=server.ca_file) for user in users)
         (folder / "mailark.toml").write_text(CONFIG + account)
-        for name, secret in (("passphrase", "a long passphrase of the bench alone"), ("password", server.password)):
-            (folder / name).touch(mode=0o600)
-            (folder / name).write_text(secret + "\n")
+        (folder / "password").touch(mode=0o600)
+        (folder / "password").write_text(server.password + "\n")
 
     def command(self, *arguments: str) -> list[str | Path]:
         """The command line of the installed program."""
@@ -48,7 +47,7 @@ class Mailark:
 
     def prepare(self) -> None:
         """Make the archive (its key derivation is not measured)."""
-        run(self.command("init"), self._log)
+        run(self.command("init", "--generate-passphrase", "--sheet", str(self.dir / "sheet")), self._log)
 
     def once(self) -> dict[str, Cost]:
         """One backup."""
