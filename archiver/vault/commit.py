@@ -222,6 +222,8 @@ class Push:
             return store.put_if_absent(staged.name, staged.data)
         if staged.path is not None and self._spool_is_sound(staged, staged.path):
             return store.put_if_absent(staged.name, staged.path)
+        if store.stat(staged.name) is not None:
+            return False
         wrote: list[bool] = []
         copy_object(staged, self._others(store), lambda path: wrote.append(store.put_if_absent(staged.name, path)))
         if not wrote:

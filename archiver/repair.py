@@ -1,0 +1,100 @@
+"""Heals a store from the others, without keys: every object that should be there, and is not or is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from archiver.errors import MailarkError, StoreError
+from archiver.model import Problem
+from archiver.monitor import Monitor
+from archiver.stores.interface import Store
+from archiver.vault.audit import Audit, audit
+from archiver.vault.copying import copy_object, fault_of
+from archiver.vault.inventory import Fault, Inventory, take
+from archiver.vault.manifest import ObjectRef
+
+
+@dataclass(slots=True)
+class RepairReport:
+    """healed: replaced by a copy with the right bytes (on a dry run: could be) · lost: what no store has undamaged, or
+    nobody can judge · failed: stores that could not be read or written, by URL · size: bytes copied."""
+
+    healed: list[Fault] = field(default_factory=list)
+    lost: list[Fault] = field(default_factory=list)
+    failed: dict[str, MailarkError] = field(default_factory=dict)
+    size: int = 0
+    dry_run: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """7 when something stays damaged, 8 when a store failed, otherwise 0."""
+        if self.lost or (self.dry_run and self.healed):
+            return 7
+        return 8 if self.failed else 0
+
+
+def repair(stores: Sequence[Store], root: Ed25519PublicKey, monitor: Monitor, *, dry_run: bool = False) -> RepairReport:
+    """Bring every store to hold everything, undamaged; a damaged object is deleted once its replacement is at hand.
+
+    `root` is the archive's root key (see `inventory.find_root`). Nothing is healed in a store, nor from one, that could
+    not be read to its end. Needs room for the largest object in the temporary folder.
+    """
+    inventory = take(stores, root)
+    audits = audit(stores, inventory, monitor)
+    report = RepairReport(lost=list(inventory.faults), dry_run=dry_run)
+    report.failed = {found.url: found.error for found in audits if found.error}
+    _Healing(stores, inventory, audits, report).run()
+    for fault in report.lost:
+        monitor.problem(Problem(fault.name, fault.reason))
+    for url, error in report.failed.items():
+        monitor.problem(Problem(url, str(error)))
+    return report
+
+
+class _Healing:
+    """Works through the faults of an audit, objects before the manifests that name them."""
+
+    def __init__(
+        self, stores: Sequence[Store], inventory: Inventory, audits: Sequence[Audit], report: RepairReport
+    ) -> None:
+        self._inventory = inventory
+        self._report = report
+        self._readable = {store.url: store for store in stores if store.url not in report.failed}
+        faults = [fault for found in audits if found.url in self._readable for fault in found.faults]
+        self._faults = sorted(faults, key=lambda fault: (fault.name.startswith("manifests/"), fault))
+        self._bad = {(fault.store, fault.name) for fault in faults}
+
+    def run(self) -> None:
+        for fault in self._faults:
+            if fault.store not in self._report.failed:
+                self._heal(fault, self._inventory.objects[fault.name])
+
+    def _heal(self, fault: Fault, ref: ObjectRef) -> None:
+        """One object of one store; a store that cannot be written is left out from then on."""
+        sources = [store for url, store in self._readable.items() if (url, fault.name) not in self._bad]
+        target = self._readable[fault.store]
+        try:
+            if sources and self._report.dry_run:
+                self._report.healed.append(fault)
+            elif copy_object(ref, sources, lambda path: _replace(target, ref, path)):
+                self._report.healed.append(fault)
+                self._report.size += ref.size
+            else:
+                self._report.lost.append(fault)
+        except MailarkError as error:
+            self._report.failed[target.url] = error
+
+
+def _replace(store: Store, ref: ObjectRef, path: Path) -> None:
+    """Put the right bytes in the place of whatever is there, and read them back."""
+    if store.stat(ref.name) is not None:
+        store.delete(ref.name)
+    store.put_if_absent(ref.name, path)
+    if reason := fault_of(store, ref):
+        raise StoreError(
+            f"{store.url}: {ref.name} was written again and is faulty again: {reason}", "Replace the disk."
+        )
