@@ -150,7 +150,11 @@ class Fetching:
         for uid in wanted:
             pieces = Pieces(uid, self._hints[uid], self._limits)
             try:
-                yield self._one_in_pieces(uid, pieces)
+                item = self._one_in_pieces(uid, pieces)
+                if isinstance(item, Refused) and item.reason != GONE and not self._tries[uid]:
+                    self._failed[uid] = item.reason  # SIZE may have been wrong: it is tried whole, too
+                else:
+                    yield item
             finally:
                 pieces.close()
 

@@ -49,9 +49,7 @@ class ImapSource:
             watch.see(item)
             yield item
         if watch.alarming():
-            self.notes.append(
-                f"{folder.name}: the server marks messages as read (\\Seen) although they are only peeked at"
-            )
+            self.notes.append(f"{folder.name}: the server marks messages as \\Seen although they are only peeked at")
 
     def close(self) -> None:
         """Log out; never raises."""
@@ -82,7 +80,7 @@ class ImapSource:
 
 
 class _SeenWatch:
-    """Counts messages that became \\Seen between listing and fetch: a few are read by their owner, most are our doing."""
+    """Counts messages that became \\Seen between listing and fetch: a few by their owner, most by our reading."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self._unseen = {row.uid for row in rows if row.date and "\\Seen" not in row.flags}

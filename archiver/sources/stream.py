@@ -61,7 +61,8 @@ class Stream:
         self.session.reader.on_fetch = self._take
         while queue or self.flight:
             while queue and len(self.flight) < self.depth:
-                self._send(queue.popleft())
+                self._send(queue[0])
+                queue.popleft()  # not before it is under way: a failure to send must not lose it
             self.session.step()
             while self._arrived:
                 yield self._arrived.popleft()

@@ -26,7 +26,7 @@ class Command:
 
 
 class Conversation:
-    """Answers commands. An answer is a list of chunks, one response each, the tagged one last; faults may change them."""
+    """Answers commands: a list of chunks, one response each, the tagged one last; faults may change them."""
 
     def __init__(self, mailbox: Mailbox, extensions: frozenset[str]) -> None:
         self.mailbox = mailbox
