@@ -81,7 +81,9 @@ def hkdf(secret: bytes, salt: bytes | None, info: bytes) -> bytes:
 def age_decrypt(data: bytes, unwraps: Iterable[Unwrap]) -> bytes:
     mark = data.index(b"\n---")
     start = data.index(b"\n", mark + 1) + 1
-    file_key = next(key for unwrap in unwraps for key in [unwrap_any(unwrap, data[:mark])] if key is not None)
+    file_key = next(filter(None, (unwrap_any(unwrap, data[:mark]) for unwrap in unwraps)), None)
+    if file_key is None:
+        raise LookupError("no key opens it")
     mac = hmac.digest(hkdf(file_key, b"", b"header"), data[: mark + 4], "sha256")
     if not hmac.compare_digest(mac, unbase64(data[mark + 5 : start - 1])):
         raise ValueError("header altered")
@@ -167,7 +169,7 @@ def unlock(store: Path, passphrase: str) -> tuple[Ed25519PublicKey, dict[str, li
     sealed = (store / "keys/recovery.age").read_bytes()
     try:
         recovery = age_decrypt(sealed, [passphrase_key(written(passphrase))]).decode().splitlines()[-1]
-    except StopIteration:
+    except LookupError:
         sys.exit("reader: the passphrase is wrong")
     seed = hkdf(secret_of(recovery), None, b"mailark 1\nroot signing key")
     root = Ed25519PrivateKey.from_private_bytes(seed).public_key()
@@ -178,21 +180,22 @@ def unlock(store: Path, passphrase: str) -> tuple[Ed25519PublicKey, dict[str, li
         try:
             lines = age_decrypt(path.read_bytes(), [identity_key(recovery)]).decode().splitlines()
             *note, signature = (line.removeprefix("# ") for line in lines[:-1])
-            root.verify(unbase64(signature.removeprefix("signature ")), "".join(f"{line}\n" for line in note).encode())
+            signed = "".join(f"{line}\n" for line in note).encode()
+            root.verify(unbase64(signature.removeprefix("signature ")), signed)
             era, generation, _ = path.name.split(".")
             if f"era {era}" not in note or f"generation {generation}" not in note:
                 raise ValueError
             eras.setdefault(era, []).append(identity_key(lines[-1]))
-        except (ValueError, StopIteration, InvalidTag, InvalidSignature):
+        except (ValueError, LookupError, InvalidTag, InvalidSignature):
             fail(f"keys/era/{path.name} is damaged or not of this archive")
     return root, eras
 
 
 def attested(store: Path, root: Ed25519PublicKey) -> Iterator[tuple[str, str]]:
-    """(name, SHA-256) of every object that a manifest names, each manifest signed by a writer that the root enrolled."""
+    """(name, SHA-256) of every object in a manifest that is signed by a writer whom the root has enrolled."""
     for path in sorted((store / "keys/writers").iterdir()):
         note, _, signature = path.read_bytes().rpartition(b"signature ")
-        chain, prev = store / "manifests" / path.stem, "0" * 64
+        name, chain, prev = path, store / "manifests" / path.stem, "0" * 64
         try:
             root.verify(unbase64(signature.strip()), note)
             writer = load_pem_public_key(note[note.index(b"-----BEGIN") :])
@@ -205,7 +208,7 @@ def attested(store: Path, root: Ed25519PublicKey) -> Iterator[tuple[str, str]]:
                 prev = sha256(name.read_bytes())
                 yield from ((line.split(" ")[3], line.split(" ")[1]) for line in lines if line.startswith("object "))
         except (ValueError, InvalidSignature):
-            fail(f"the manifests of {path.stem} are damaged from number {number if prev.strip('0') else 1} on")
+            fail(f"{name.relative_to(store)} is damaged or does not follow the one before; nothing after it was read")
 
 
 def plaintexts(store: Path, prefix: str, passphrase: str, unattested: bool) -> Iterator[tuple[str, bytes]]:
@@ -224,7 +227,7 @@ def plaintexts(store: Path, prefix: str, passphrase: str, unattested: bool) -> I
             if sha256(data) != digest:
                 raise ValueError("it has another SHA-256")
             yield name, unzstd(age_decrypt(data, eras[name.split("/")[1]]))
-        except (OSError, KeyError, ValueError, InvalidTag, RuntimeError) as error:
+        except (OSError, LookupError, ValueError, InvalidTag) as error:
             fail(f"{name} cannot be read: {type(error).__name__} {error}")
 
 
@@ -255,19 +258,25 @@ def join(folder: Path) -> None:
             path.unlink()
 
 
+def untar(pack: str, plain: bytes, folder: Path) -> None:
+    """Like `tar x`, for the few names that a pack can hold; catalog lines get the pack's hash into their name."""
+    with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
+        for member in tar:
+            content = tar.extractfile(member)
+            if content is None or not MEMBER.fullmatch(member.name):
+                raise ValueError("it holds a member that no pack has")
+            name = f"c/{pack}.{member.name[2:]}" if member.name.startswith("c/") else member.name
+            (folder / name).write_bytes(content.read())
+
+
 def extract(store: Path, folder: Path, passphrase: str, unattested: bool) -> None:
     for kind in "mbc":
         (folder / kind).mkdir(parents=True, exist_ok=True)
     for name, plain in plaintexts(store, "packs", passphrase, unattested):
-        with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
-            for member in tar:
-                content = tar.extractfile(member)
-                if content is None or not MEMBER.fullmatch(member.name):
-                    fail(f"{name} holds a member that no pack has")
-                elif member.name.startswith("c/"):
-                    (folder / "c" / f"{Path(name).stem}.{member.name[2:]}").write_bytes(content.read())
-                else:
-                    (folder / member.name).write_bytes(content.read())
+        try:
+            untar(Path(name).stem, plain, folder)
+        except (tarfile.TarError, OSError, ValueError) as error:
+            fail(f"{name} cannot be unpacked: {type(error).__name__} {error}")
     join(folder)
     for path in (folder / "m").glob("*.eml"):
         if sha256(path.read_bytes()) != path.stem:
@@ -278,7 +287,8 @@ def listing(store: Path, passphrase: str, unattested: bool) -> None:
     for _, plain in plaintexts(store, "catalog", passphrase, unattested):
         for line in map(json.loads, plain.splitlines()):
             if line["t"] == "message":
-                print(line["id"], line["size"], line["date"], line.get("subject", ""), sep="\t")
+                subject = "".join(char if char.isprintable() else " " for char in line.get("subject", ""))
+                print(line["id"], line["size"], line["date"], subject, sep="\t")
 
 
 def main() -> None:
