@@ -14,9 +14,11 @@ code is 0 only if everything was there and right; everything else is told by nam
 from __future__ import annotations
 
 import base64
+import contextlib
 import getpass
 import hashlib
 import hmac
+import importlib
 import io
 import json
 import re
@@ -54,16 +56,11 @@ def sha256(data: bytes) -> str:
 
 def unzstd(data: bytes) -> bytes:
     """All frames of `data`; skippable frames hold nothing."""
-    try:
-        from compression.zstd import decompress
-    except ImportError:
-        try:
-            from backports.zstd import decompress
-        except ImportError:
-            import zstandard
-
-            return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read()
-    return decompress(data)
+    for name in ("compression.zstd", "backports.zstd"):
+        with contextlib.suppress(ImportError):
+            return bytes(importlib.import_module(name).decompress(data))
+    decompressor = importlib.import_module("zstandard").ZstdDecompressor()
+    return bytes(decompressor.stream_reader(io.BytesIO(data), read_across_frames=True).read())
 
 
 # -- age (https://age-encryption.org/v1): header, file key, payload
@@ -199,6 +196,8 @@ def attested(store: Path, root: Ed25519PublicKey) -> Iterator[tuple[str, str]]:
         try:
             root.verify(unbase64(signature.strip()), note)
             writer = load_pem_public_key(note[note.index(b"-----BEGIN") :])
+            if not isinstance(writer, Ed25519PublicKey):
+                raise ValueError
             for number, name in enumerate(sorted(chain.iterdir()) if chain.is_dir() else [], 1):
                 body, _, signature = name.read_bytes().rpartition(b"\nsignature ")
                 writer.verify(unbase64(signature.strip()), body)
