@@ -1,8 +1,12 @@
-# Everything is installed into .venv from requirements.lock (exact versions and hashes). Debian packages: see scripts/setup.
+# Everything is installed into .venv from requirements.lock (exact versions and hashes).
+# Debian packages that tests and bench need are installed when they are missing and this is root (scripts/tools).
 PYTHON ?= python3
+MESSAGES ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TESTED_WITH := dovecot=dovecot-imapd age=age zstd=zstd openssl=openssl
+COMPARED_WITH := dovecot=dovecot-imapd openssl=openssl mbsync=isync restic=restic notmuch=notmuch
 
 .PHONY: setup demo test lint bench lock clean
 
@@ -10,19 +14,31 @@ setup: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "missing: Python 3.11 or newer (set PYTHON=...)"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "missing: the venv module (apt-get install python3-venv)"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock || { echo "missing: the packages of requirements.lock (is a package index reachable?)"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "missing: the venv module (apt-get install python3-venv)"; rm -rf $(VENV); exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock || { echo "missing: the packages of requirements.lock (is a package index reachable?)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock:
-	uv pip compile --quiet pyproject.toml --extra keyring --group dev --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
+demo: setup
+	@$(BIN)/python -m examples.demo
+
+test: lint
+	@scripts/tools $(TESTED_WITH)
+	$(BIN)/pytest -n 2
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy examples tests/benchmarks
 	$(BIN)/lint-imports
+
+bench: setup
+	@scripts/tools $(COMPARED_WITH)
+	@$(BIN)/python -m tests.benchmarks.run --messages $(MESSAGES)
+
+lock:
+	uv pip compile --quiet pyproject.toml --extra keyring --group dev --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
 
 clean:
 	rm -rf $(VENV) demo-archive .bench
