@@ -19,7 +19,7 @@ from archiver.vault import tar, zstd
 MAX_FRAME = 8 * 1024 * 1024
 """Bytes of tar in one frame."""
 
-MAX_INDEX = 64 * 1024 * 1024
+MAX_INDEX = 16 * 1024 * 1024
 """Bytes of an index, compressed or not."""
 
 _SKIPPABLE = struct.Struct("<II")

@@ -108,7 +108,7 @@ class PackWriter:
                     size, sha256 = os.fstat(file.fileno()).st_size, _file_hash(file.fileno())
                     self._compare(file.fileno(), size)
                 path = self._path.with_name(f"{sha256}.age")
-                self._path.rename(path)
+                self._path = self._path.rename(path)
                 _sync_folder(path.parent)
         except BaseException:
             self.abort()
@@ -117,7 +117,7 @@ class PackWriter:
         return SealedPack(name, sha256, size, path, tuple(self._index))
 
     def abort(self) -> None:
-        """Remove the unfinished file; never raises."""
+        """Remove the file; never raises."""
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):

@@ -172,6 +172,18 @@ def test_other_spellings_are_refused_even_when_signed(old: bytes, new: bytes) ->
         verify(resigned(body), PUBLIC)
 
 
+@given(st.integers(0, len(GOOD) - 1), st.binary(max_size=2), st.integers(0, 2))
+@settings(max_examples=1_000, deadline=None)
+def test_there_is_one_spelling_even_for_the_writer(at: int, put: bytes, instead: int) -> None:
+    """Whatever is signed is refused, or is what writing its content again gives."""
+    data = resigned(GOOD[:at] + put + GOOD[at + instead :])
+    try:
+        found = verify(data, PUBLIC)
+    except IntegrityError:
+        return
+    assert sign(found, KEY) == data
+
+
 def test_objects_out_of_order_are_refused() -> None:
     lines = GOOD.splitlines(keepends=True)
     with pytest.raises(IntegrityError, match="not in order"):

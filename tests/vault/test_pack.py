@@ -10,6 +10,7 @@ import mmap
 import os
 import random
 import shutil
+import stat
 import subprocess
 import tarfile
 import tracemalloc
@@ -160,6 +161,14 @@ def test_a_huge_member_is_mapped_and_not_copied(tmp_path: Path) -> None:
     assert hashlib.sha256(opened(found.path.read_bytes()).read(f"m/{digest}.eml")).hexdigest() == digest
 
 
+def test_a_small_map_may_be_closed_after_the_call(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"small")
+    writer = PackWriter(tmp_path / "open.pack", IDENTITY.recipient(), era="mail-2026")
+    with (tmp_path / "small").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        writer.add(message(b"small"), view)
+    assert dict(opened(writer.finish().path.read_bytes()).members()) == {message(b"small"): b"small"}
+
+
 def test_stock_tools_restore_a_pack(tmp_path: Path) -> None:
     missing = [tool for tool in ("age", "zstd", "tar") if shutil.which(tool) is None]
     if missing:
@@ -261,6 +270,64 @@ def test_a_really_full_disk(tmp_path: Path) -> None:
         for name, data in made_up(10, 0, 20).items():
             writer.add(name, data)
     writer.abort()
+    assert not list(tmp_path.iterdir())
+
+
+class FailingFile(io.FileIO):
+    """A file whose write number `fails` (and all after it, when `sticky`) ends in an error; other writes are short."""
+
+    def __init__(self, path: Path, fails: int, error: int, sticky: bool) -> None:
+        super().__init__(path, "wb")
+        self.fails, self.error, self.sticky, self.calls = fails, error, sticky, 0
+
+    def write(self, data: bytes) -> int:
+        self.calls += 1
+        if self.calls == self.fails or (self.sticky and self.calls > self.fails):
+            raise OSError(self.error, "made to fail")
+        view = memoryview(data)
+        return super().write(view[: max(1, len(view) * 2 // 3)])
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, QuotaError), (errno.EIO, StoreError)])
+@pytest.mark.parametrize("sticky", [False, True])
+def test_a_disk_that_fails_at_any_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[MailarkError], sticky: bool
+) -> None:
+    """Every write of a pack fails in turn; the others are cut short by the system, which must do no harm."""
+    members = made_up(13, 30, 4)
+    real = Path.open
+    for fails in range(1, 200):
+
+        def opens(path: Path, mode: str = "r", *args: int, fails: int = fails, **options: int) -> object:
+            if mode != "wb":
+                return real(path, mode, *args, **options)  # type: ignore[call-overload]
+            return io.BufferedWriter(FailingFile(path, fails, number, sticky), 256 * 1024)
+
+        monkeypatch.setattr(Path, "open", opens)
+        writer = PackWriter(tmp_path / "open.pack", IDENTITY.recipient(), era="mail-2026")
+        try:
+            for name, data in members.items():
+                writer.add(name, data)
+            found = writer.finish()
+            break
+        except kind:
+            writer.abort()
+        assert not list(tmp_path.iterdir())
+    print(f"{fails - 1} writes failed in turn, none made a pack")
+    assert fails > 10 and dict(opened(found.path.read_bytes()).members()) == members
+
+
+def test_a_folder_that_cannot_be_synced_leaves_no_pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, "made to fail")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreError):
+        write(tmp_path, made_up(14, 3))
     assert not list(tmp_path.iterdir())
 
 
@@ -411,6 +478,20 @@ def test_bombs_cost_no_more_than_they_are_allowed() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 3_000_000
+
+
+def test_a_frame_that_is_cut_or_longer_is_no_frame() -> None:
+    good = zstd.compress(b"some text " * 40)
+    assert zstd.decompress(good, limit=400) == b"some text " * 40
+    for bad in [*(good[:size] for size in range(len(good))), good + b"x", good + good]:
+        with pytest.raises(IntegrityError):
+            zstd.decompress(bad, limit=400)
+    for bad in [good + good[:size] for size in range(1, len(good))]:
+        with pytest.raises(IntegrityError):
+            list(zstd.frames(bad, limit=800))
+    assert list(zstd.frames(good + good, limit=800)) == [b"some text " * 40] * 2
+    with pytest.raises(IntegrityError):
+        zstd.decompress(good, limit=399)
 
 
 def test_no_member_above_what_the_reader_allows(tmp_path: Path) -> None:
