@@ -97,7 +97,7 @@ manifests = st.builds(
 
 
 @given(manifests)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_reading_is_the_reverse_of_writing(manifest: Manifest) -> None:
     data = sign(manifest, KEY)
     assert parse(data) == verify(data, PUBLIC) == manifest
