@@ -9,7 +9,7 @@ from archiver.config import AccountSettings
 from archiver.errors import ConnectError, QuotaError
 from archiver.model import Folder, FolderStatus
 from archiver.sources.limits import Limits
-from archiver.sources.providers import provider_of
+from archiver.sources.providers import Provider, provider_of
 from archiver.sources.session import Session
 
 T = TypeVar("T")
@@ -18,9 +18,9 @@ T = TypeVar("T")
 class Connection:
     """What a source and a target share. Not thread-safe."""
 
-    def __init__(self, settings: AccountSettings, limits: Limits) -> None:
+    def __init__(self, settings: AccountSettings, limits: Limits, provider: Provider | None = None) -> None:
         self.limits = limits
-        self.provider = provider_of(settings.provider, settings.host)
+        self.provider = provider or provider_of(settings.provider, settings.host)
         self._settings = settings
         self._session: Session | None = None
         self._open: tuple[bytes, FolderStatus] | None = None

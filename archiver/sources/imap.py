@@ -13,6 +13,7 @@ from archiver.sources.connection import Connection
 from archiver.sources.fetching import Fetching
 from archiver.sources.interface import Known, Listing
 from archiver.sources.limits import Limits
+from archiver.sources.providers import Provider
 from archiver.sources.session import Session
 
 
@@ -20,13 +21,16 @@ class ImapSource:
     """One login, one connection at a time.
 
     Not thread-safe, and a `fetch` must be read to its end or closed before the next call. `notes` has what an
-    administrator should know of the account (Gmail that hides "All Mail").
+    administrator should know of the account (Gmail that hides "All Mail"). `provider`: None takes the one
+    of the settings or of the host.
     """
 
-    def __init__(self, settings: AccountSettings, limits: Limits | None = None) -> None:
+    def __init__(
+        self, settings: AccountSettings, limits: Limits | None = None, provider: Provider | None = None
+    ) -> None:
         self.settings = settings
         self.notes: list[str] = []
-        self._connection = Connection(settings, limits or Limits())
+        self._connection = Connection(settings, limits or Limits(), provider)
         self._lives: dict[bytes, int] = {}
 
     def folders(self) -> list[Folder]:

@@ -156,7 +156,8 @@ class Session:
         self._imap.state, self._imap.is_readonly = "SELECTED", True
         codes = _codes(reply)
         vanished = [pair for word, rest in reply.lines if word == "VANISHED" for pair in uids.parse(_text(rest))]
-        status = FolderStatus(codes["UIDVALIDITY"], codes["UIDNEXT"], self.reader.exists, codes["HIGHESTMODSEQ"])
+        modseq = codes["HIGHESTMODSEQ"] if self.condstore else 0
+        status = FolderStatus(codes["UIDVALIDITY"], codes["UIDNEXT"], self.reader.exists, modseq)
         return Opened(status, vanished, self.found())
 
     def close(self) -> None:

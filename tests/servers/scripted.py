@@ -166,7 +166,7 @@ class ScriptedServer:
         return True
 
 
-def account(host: str, port: int, user: str, **changes: Any) -> AccountSettings:
+def account(host: str, port: int, user: str, /, **changes: Any) -> AccountSettings:
     """Settings for a test server, whose password is "pw"."""
     os.environ[PASSWORD_VARIABLE] = "pw"
     values: dict[str, Any] = {

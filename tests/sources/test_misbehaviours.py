@@ -219,6 +219,14 @@ def test_15_quoted_body(server: ScriptedServer) -> None:
     assert len(memory.bodies) == COUNT + 1
 
 
+@pytest.mark.parametrize("empty", [b"BODY[] {0}\r\n", b'BODY[] ""'])
+def test_15_empty_messages(server: ScriptedServer, empty: bytes) -> None:
+    uid = server.mailbox.append("INBOX", b"")
+    change = Rows(lambda row, _mail: row.replace(b"BODY[] {0}\r\n", empty), uid=uid, bodies=True)
+    memory = archive(server, change)
+    assert memory.bodies.pop(uid) == b"" and complete(memory)
+
+
 @pytest.mark.parametrize("size", [b"0", b"1", b"99999999", b"-1", b"12.0", b"NIL"])
 def test_16_20_size_is_wrong(server: ScriptedServer, size: bytes) -> None:
     wrong = Rows(lambda row, _mail: re.sub(rb"RFC822.SIZE \d+", b"RFC822.SIZE " + size, row))
