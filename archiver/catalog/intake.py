@@ -23,7 +23,7 @@ from archiver.model import (
     PlaceEntry,
 )
 
-CHUNK = 500
+CHUNK = 4000
 """Lines taken together."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,10 +109,12 @@ class Intake:
         yield CertificateEntry, self._certificates
 
     def _messages(self, entries: list[MessageEntry]) -> None:
+        """Texts go in one after another, as FTS5 empties its write buffer whenever another table is written between."""
+        new: list[tuple[int, MessageEntry]] = []
         for entry in entries:
-            new = self._connection.execute(_MESSAGE, self._message(entry)).fetchone()
-            if new:
-                self._connection.execute(_TEXT, (new[0], *_texts(entry)))
+            rows: Iterable[Any] = self._connection.execute(_MESSAGE, self._message(entry))
+            new.extend((number, entry) for (number,) in rows)
+        self._connection.executemany(_TEXT, ((number, *_texts(entry)) for number, entry in new))
 
     def _message(self, entry: MessageEntry) -> tuple[object, ...]:
         attachments = [(one.name, one.type, one.size) for one in entry.attachments]

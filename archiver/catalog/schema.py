@@ -14,6 +14,7 @@ from archiver.catalog.tokens import VERSION as TOKENS
 STAMP = 1 * 1000 + TOKENS
 """Version of the tables and of the tokens; a catalog of another one is emptied and filled again from the archive."""
 
+# A page keeps 64 bytes for the cipher; pages of the index that are a little smaller than what is left fit one each.
 TABLES = """
 CREATE TABLE messages (
     number INTEGER PRIMARY KEY,
@@ -61,8 +62,7 @@ CREATE VIRTUAL TABLE texts USING fts5 (
     subject, sender, recipient, cc, filename, text, content='', contentless_delete=1, tokenize='ascii'
 );
 INSERT INTO texts (texts, rank) VALUES ('hashsize', 4194304);
-INSERT INTO texts (texts, rank) VALUES ('automerge', 0);
-INSERT INTO texts (texts, rank) VALUES ('pgsz', 4000);
+INSERT INTO texts (texts, rank) VALUES ('pgsz', 3900);
 """
 
 COLUMNS = {

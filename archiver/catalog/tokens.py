@@ -35,12 +35,16 @@ _PAIRED = (
     "\u1100-\u11ff\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
 _RUNS = re.compile(f"([{_PAIRED}]+(?:\r?\n[{_PAIRED}]+)*)")
-_COMPATIBLE = re.compile(
-    "[\u00aa\u00b2\u00b3\u00b5\u00b9\u00ba\u00bc-\u00be\u0132-\u0133\u017f\u01c4-\u01cc\u01f1-\u01f3\u02b0-\u02b8\u02e0-\u02e4"
-    "\u0675-\u0678\u1d2c-\u1d6a\u1d78\u1d9b-\u1dbf\u1e9a-\u1e9b\u2070-\u209c\u2100-\u2189\u2460-\u24ff\u2c7c\u2c7d"
-    "\u2d6f\u2e80-\u2fdf\u3131-\u318e\u3192-\u319f\u3200-\u33ff\ua69c\ua69d\ua770\ua7f2-\ua7f9\uab5c-\uab69\uf900-\ufaff"
+_COMPATIBLE = re.compile(  # whatever NFKC changes into letters or digits; a test compares it with all of Unicode
+    "["
+    "\u00aa\u00b2\u00b3\u00b5\u00b9\u00ba\u00bc-\u00be\u0132-\u0133\u017f\u01c4-\u01cc\u01f1-\u01f3\u02b0-\u02b8\u02e0-\u02e4"
+    "\u037a\u03d2-\u03d4\u03f2\u03f9\u0675-\u0678\u0e33\u0eb3\u0edc\u0edd\u1d2c-\u1d6a\u1d78\u1d9b-\u1dbf\u1e9a-\u1e9b"
+    "\u2070-\u209c\u2100-\u2189\u2460-\u24ff\u2c7c\u2c7d\u2d6f\u2e80-\u2fdf\u3038-\u303a\u309b\u309c\u309f\u30ff"
+    "\u3131-\u318e\u3192-\u319f\u3200-\u33ff\ua69c\ua69d\ua770\ua7f2-\ua7f9\uab5c-\uab69\uf900-\ufaff"
     "\ufb00-\ufdfb\ufe70-\ufefc\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc"
-    "\U00010781-\U000107ba\U0001d400-\U0001d7ff\U0001e030-\U0001e06d\U0001ee00-\U0001eebb\U0001f100-\U0001f251\U0001fbf0-\U0001fbf9\U0002f800-\U0002fa1f]+"
+    "\U00010781-\U000107ba\U0001d400-\U0001d7ff\U0001e030-\U0001e06d\U0001ee00-\U0001eebb\U0001f100-\U0001f251"
+    "\U0001fbf0-\U0001fbf9\U0002f800-\U0002fa1f"
+    "]+"
 )
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670]+")
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
@@ -82,7 +86,7 @@ def _pieces(text: str) -> list[str]:
     pieces = _RUNS.split(text)
     others = "\0".join(pieces[::2])
     if not others.isascii():
-        others = _FOREIGN.sub(lambda found: _folded(found[0]), others)
+        others = _FOREIGN.sub(_foreign, others)
     pieces[::2] = _clipped(others).split("\0")
     return pieces
 
@@ -91,11 +95,18 @@ def _nfkc(found: re.Match[str]) -> str:
     return unicodedata.normalize("NFKC", found[0])
 
 
-@lru_cache(maxsize=1 << 14)
+def _foreign(found: re.Match[str]) -> str:
+    text = found[0]
+    return _folded(text) if len(text) > WORD_LIMIT else _remembered(text)
+
+
 def _folded(text: str) -> str:
     """Characters beyond ASCII without case and accents; what is no letter or digit becomes a space."""
     text = _MARKS.sub("", unicodedata.normalize("NFKD", text.casefold()))
     return _SEPARATORS.sub(" ", text)
+
+
+_remembered = lru_cache(maxsize=1 << 14)(_folded)
 
 
 def _clipped(text: str) -> str:
