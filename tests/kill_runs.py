@@ -1,6 +1,6 @@
 """Runs `backup` again and again in forked children and kills each with SIGKILL at a random moment.
 
-Arguments: configuration, number of runs, seed. Before each run one line on standard input is awaited, after it one line
+Arguments: configuration, number of runs, seed. Before each run a line on standard input is awaited, after it a line
 is printed: `killed` or the exit code. The modules are imported once, in the parent, so that the kills fall into the run.
 """
 

@@ -31,6 +31,13 @@ def packs(reader: apsw.Connection) -> set[str]:
     return {str(name) for (name,) in reader.execute("SELECT name FROM packs")}
 
 
+def messages(reader: apsw.Connection) -> Iterator[tuple[MessageId, str]]:
+    """Every message with the pack that holds it."""
+    rows: Iterable[Any] = reader.execute("SELECT id, name FROM messages JOIN packs ON packs.number = messages.pack")
+    for message, pack in rows:
+        yield bytes(message).hex(), pack
+
+
 def folders(reader: apsw.Connection) -> Iterator[LiveFolder]:
     """Every folder, one at a time."""
     latest: Iterable[Any] = reader.execute(

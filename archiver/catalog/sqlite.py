@@ -113,6 +113,11 @@ class SqliteCatalog:
         with self._reader() as reader:
             return live.packs(reader)
 
+    def messages(self) -> Iterator[tuple[MessageId, str]]:
+        """Every message with the pack that holds it."""
+        with self._reader() as reader:
+            yield from live.messages(reader)
+
     def live_folders(self) -> Iterator[LiveFolder]:
         """The latest epoch of every folder with the places that are not gone."""
         with self._reader() as reader:
