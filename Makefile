@@ -5,7 +5,7 @@ MESSAGES ?= 20000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TESTED_WITH := dovecot=dovecot-imapd age=age zstd=zstd openssl=openssl
+TESTED_WITH := dovecot=dovecot-imapd age=age zstd=zstd openssl=openssl strace=strace
 COMPARED_WITH := dovecot=dovecot-imapd openssl=openssl mbsync=isync restic=restic notmuch=notmuch
 
 .PHONY: setup demo test lint bench lock clean

@@ -50,8 +50,8 @@ class Demo:
         """A remark between commands."""
         print(f"\n# {text}", flush=True)
 
-    def run(self, *arguments: str, keep: bool = False, lines: int = 40) -> str:
-        """`mailark` with arguments; ends the demo when it fails. With `keep`, what it prints is only returned."""
+    def run(self, *arguments: str) -> str:
+        """`mailark` with arguments; prints what it says, and ends the demo when it fails."""
         shown = "$ mailark " + shlex.join(arguments)
         print(f"\033[1m{shown}\033[0m" if COLOUR else shown, flush=True)
         command = [str(self._mailark), "--config", "mailark.toml", *arguments]
@@ -60,14 +60,12 @@ class Demo:
             cwd=self.folder,
             timeout=LONGEST,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL if keep else subprocess.STDOUT,
+            stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
             check=False,
         )
-        printed = done.stdout.splitlines()
-        if not keep or done.returncode:
-            print("\n".join(printed[:lines] + ["…"] * (len(printed) > lines)), flush=True)
+        print(done.stdout.rstrip(), flush=True)
         if done.returncode:
             sys.exit(f"the demo stops: mailark {arguments[0]} ended with {done.returncode}")
         return done.stdout
@@ -104,7 +102,7 @@ def show(demo: Demo, server: ImapServer) -> None:
     demo.run("backup", *both)
     demo.say("Find every mail about a contract, attachments' names included.")
     demo.run("search", "合同")
-    first = demo.run("search", "--ids", "--limit", "1", "合同 file:pdf", keep=True).split()[0]
+    first = demo.run("search", "--ids", "--limit", "1", "合同 file:pdf").split()[0]
     demo.run("show", first[:12])
     demo.say("Give mail back as files.")
     demo.run("export", "合同", "--format", "eml", "--to", "contracts-eml")
@@ -117,9 +115,9 @@ def show(demo: Demo, server: ImapServer) -> None:
         sys.exit("the demo stops: the second restore should have appended nothing")
     demo.say("Read every byte of both stores.")
     demo.run("check", "--read-data")
-    demo.say("Lose one store, and heal it from the other, without the passphrase.")
+    demo.say("Lose one store, and fill a new one from the other; that needs no passphrase.")
     demo.delete("store-b")
-    demo.run("repair")
+    demo.run("repair", "--new", "store-b")
     demo.run("check", "--read-data")
 
 
