@@ -239,6 +239,17 @@ def test_rules_for_stanzas() -> None:
                 age.decrypt(_wrapped(*stanzas), [identity], max_stanzas=2)
 
 
+def test_lines_are_bounded() -> None:
+    mine = X25519.recipient().wrap(bytes(16))
+    for length, fits in ((4000, True), (5000, False)):
+        data = _wrapped(header.Stanza("other", ("a" * length,), b""), mine)
+        if fits:
+            assert age.decrypt(data, [X25519], max_stanzas=2) == b""
+        else:
+            with pytest.raises(IntegrityError, match="overlong"):
+                age.decrypt(data, [X25519], max_stanzas=2)
+
+
 @pytest.mark.parametrize("log_n", ["0", "04", "+4", "21", "64", "999999999999", "0x4", "-4", "4 ", "٤"])
 def test_work_factors_beyond_reason_cost_nothing(log_n: str) -> None:
     stanza = age.ScryptRecipient("correct horse", LOG_N).wrap(bytes(16))
@@ -395,6 +406,18 @@ def test_keys_of_the_wrong_kind_or_size_are_refused() -> None:
             age.parse_identity(text.upper())
     with pytest.raises(ConfigError):  # coefficients beyond the modulus (FIPS 203 section 7.2)
         age.parse_recipient(bech32.encode("age1pq", b"\xff" * 1216))
+
+
+def test_other_spellings_of_the_same_bech32_are_refused() -> None:
+    right = bech32.encode("age", bytes(32))
+    letters = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+    values = [letters.index(letter) for letter in right.removeprefix("age1")[:-6]]
+    values[-1] |= 1  # a bit that belongs to no byte
+    check = bech32._checksum([*bech32._expand("age"), *values, 0, 0, 0, 0, 0, 0]) ^ 1
+    values += [check >> shift & 31 for shift in range(25, -1, -5)]
+    for text in ("age1" + "".join(letters[value] for value in values), right.capitalize(), right + "\u0130"):
+        with pytest.raises(ConfigError):
+            bech32.decode(text)
 
 
 @given(st.binary(max_size=200), st.text("abcdefghijk-", min_size=1, max_size=20))

@@ -152,6 +152,25 @@ def test_truncated_and_lengthened_enrolments(archive: keys.NewArchive) -> None:
             signing.verify_writers({name: data}.__getitem__, [name], archive.machine.root)
 
 
+def test_another_spelling_of_the_same_enrolment_is_refused(archive: keys.NewArchive) -> None:
+    """What decodes to the same key and signature, but is not what was written."""
+    name = f"keys/writers/{archive.machine.writer}.pub"
+    whole = archive.objects[name].decode()
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    last = whole[-4]
+    unused_bits = whole[:-4] + letters[letters.index(last) ^ 1] + whole[-3:]
+    rewrapped = whole.replace("KEY-----\nMCow", "KEY-----\nMC\now")
+    spaced = whole.replace("signature ", "signature  ")
+    for other in (unused_bits, rewrapped, spaced, whole.replace("\n", "\r\n")):
+        assert other != whole
+        with pytest.raises(IntegrityError):
+            keys.verify_writers({name: other.encode()}.__getitem__, [name], archive.machine.root)
+    pem = archive.objects["keys/root.pem"]
+    for altered in (pem.replace(b"MCow", b"MC\now"), b"text\n" + pem, pem.replace(b"\n", b"\r\n")):
+        with pytest.raises(IntegrityError):
+            signing.read_root(altered, archive.fingerprint)
+
+
 def test_forged_writers_are_refused_or_told(archive: keys.NewArchive) -> None:
     stranger = make()
     theirs = f"keys/writers/{stranger.machine.writer}.pub"
