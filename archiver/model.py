@@ -1,7 +1,7 @@
 """The words of the archive as values, shared by all rooms. No I/O here.
 
-message: the exact RFC 5322 bytes, named by their SHA-256 · place: where a message is or was (account, folder epoch, UID) ·
-epoch: one life of a folder, begun anew whenever UIDVALIDITY changes (RFC 3501 section 2.3.1.1).
+message: the exact RFC 5322 bytes, named by their SHA-256 · place: where a message is or was (account, folder epoch,
+UID) · epoch: one life of a folder, begun anew whenever UIDVALIDITY changes (RFC 3501 section 2.3.1.1).
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class AttachmentInfo:
 
 @dataclass(frozen=True, slots=True)
 class MessageEntry:
-    """Catalog line: one stored message and what was understood of it. `pack` is an object name, `date` the Date header."""
+    """Catalog line: a stored message and what was understood of it. `pack` is an object name, `date` the Date header."""
 
     id: MessageId
     size: int
@@ -155,7 +155,7 @@ class GoneEntry:
 
 @dataclass(frozen=True, slots=True)
 class CertificateEntry:
-    """Catalog line: what a run found complete in one folder: on the server = archived + len(failed), else the run failed."""
+    """Catalog line: what a run found complete in a folder: on the server = archived + len(failed), else it failed."""
 
     account: str
     folder: str

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from archiver.backup.intake import entry_of
 from archiver.catalog import lines
 from archiver.catalog.sqlite import SqliteCatalog
 from archiver.config import Settings
+from archiver.entries import entry_of
 from archiver.errors import ConfigError, IntegrityError, MailarkError, StoreError
-from archiver.mime import parse
-from archiver.model import HUGE, Entry, MessageEntry, Problem
+from archiver.model import Entry, MessageEntry, Problem
 from archiver.monitor import Monitor
 from archiver.opening import WorkFolder, open_stores
 from archiver.state import State
@@ -169,9 +168,7 @@ def _lines_of_pack(vault: Vault, name: str) -> Iterator[Entry]:
             yield from lines.load(reader.read(member))
         elif kind == "m" and not member.endswith(".json"):
             message = rest.partition(".")[0]
-            raw = vault.read(message, name)
-            parsed = parse(raw[: HUGE // 8], truncated=True) if len(raw) >= HUGE else parse(raw)
-            yield replace(entry_of(message, len(raw), parsed), pack=name)
+            yield entry_of(message, vault.read(message, name), name)
 
 
 def _note(report: RecoverReport, monitor: Monitor, problem: Problem) -> None:

@@ -1,7 +1,7 @@
 """Runs `backup` again and again in forked children and kills each with SIGKILL at a random moment.
 
-Arguments: configuration, number of runs, seed. Before each run a line on standard input is awaited, after it a line
-is printed: `killed` or the exit code. The modules are imported once, in the parent, so that the kills fall into the run.
+Arguments: configuration, number of runs, seed. Before each run it awaits a line on standard input; after it, it prints
+`killed` or the exit code. The modules are imported once, in the parent, so that the kills fall into the run.
 """
 
 from __future__ import annotations

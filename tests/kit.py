@@ -43,7 +43,7 @@ def settings_of(folder: Path, stores: Sequence[Store], accounts: Sequence[Accoun
 def archive_in(
     folder: Path, stores: Sequence[Store], accounts: Sequence[AccountSettings] = (), copies: int = 2
 ) -> Iterator[Archive]:
-    """Open the archive in `folder`, making its databases when they are not there; to be opened again after a "crash"."""
+    """Open the archive in `folder`, making its databases if they are missing; opened again after a "crash"."""
     machine = new_archive().machine
     settings = settings_of(folder, stores, accounts, copies)
     work = WorkFolder(settings.archive.work)

@@ -11,11 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 from archiver.catalog import lines
+from archiver.entries import entry_of
 from archiver.errors import MailarkError
-from archiver.mime import Parsed, parse
 from archiver.model import (
     HUGE,
-    AttachmentInfo,
     Body,
     Entry,
     Fetched,
@@ -35,9 +34,6 @@ PACK_SIZE = 32 * 1024 * 1024
 
 LINES_SIZE = 64 * 1024 * 1024
 """Bytes of message text at which a batch is closed, whatever its pack's size: bounds the memory of a run."""
-
-PARSED_HEAD = 8 * 1024 * 1024
-"""Of a huge message only this many bytes are parsed for the catalog; it is stored whole."""
 
 
 @dataclass(slots=True)
@@ -121,8 +117,9 @@ class Intake:
     def _prepare(self, message: MessageId, body: Body) -> tuple[Split | None, MessageEntry]:
         if isinstance(body, bytes) and len(body) < HUGE:
             key = self._machine.segment_key(self._open.era)
-            return split(body, lambda data: _segment_name(key, data)), entry_of(message, len(body), parse(body))
-        return None, entry_of(message, len(body), parse(bytes(body[:PARSED_HEAD]), truncated=True))
+            named = split(body, lambda data: _segment_name(key, data), sha256=message)
+            return named, entry_of(message, body)
+        return None, entry_of(message, body)
 
     def _holds(self, message: MessageId) -> bool:
         return message in self._open.claimed or self._state.has_message(self._open.era, message)
@@ -212,25 +209,6 @@ class Intake:
     def _raise_if_broken(self) -> None:
         if self._broken is not None:
             raise self._broken
-
-
-def entry_of(message: MessageId, size: int, parsed: Parsed) -> MessageEntry:
-    """The catalog line of a message; its pack is filled in when that is sealed."""
-    return MessageEntry(
-        id=message,
-        size=size,
-        pack="",
-        subject=parsed.subject,
-        from_=parsed.from_,
-        to=parsed.to,
-        cc=parsed.cc,
-        date=parsed.date,
-        message_id=parsed.message_id,
-        references=parsed.references,
-        text=parsed.text,
-        attachments=tuple(AttachmentInfo(a.name, a.type, a.size) for a in parsed.attachments),
-        defects=parsed.defects,
-    )
 
 
 def _segment_name(key: bytes, data: bytes) -> str:

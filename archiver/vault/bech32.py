@@ -22,7 +22,7 @@ def encode(prefix: str, data: bytes) -> str:
 
 
 def decode(text: str) -> tuple[str, bytes]:
-    """The prefix (lower case) and the bytes of `text`; ConfigError unless `encode` would write the same, in one case."""
+    """The prefix (lower case) and the bytes of `text`; ConfigError unless `encode` writes the same, in one case."""
     lower = text.lower()
     if len(text) > _MAX_TEXT or not text.isascii() or text not in (lower, text.upper()):
         raise ConfigError("a key is not valid Bech32 text")
