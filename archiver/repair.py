@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from archiver.errors import MailarkError, StoreError
+from archiver.errors import MailarkError
 from archiver.model import Problem
 from archiver.monitor import Monitor
 from archiver.stores.interface import Store
 from archiver.vault.audit import Audit, audit
-from archiver.vault.copying import copy_object, fault_of
+from archiver.vault.copying import copy_object, replace
 from archiver.vault.inventory import Fault, Inventory, take
 from archiver.vault.manifest import ObjectRef
 
@@ -80,21 +79,10 @@ class _Healing:
         try:
             if sources and self._report.dry_run:
                 self._report.healed.append(fault)
-            elif copy_object(ref, sources, lambda path: _replace(target, ref, path)):
+            elif copy_object(ref, sources, lambda path: replace(target, ref, path)):
                 self._report.healed.append(fault)
                 self._report.size += ref.size
             else:
                 self._report.lost.append(fault)
         except MailarkError as error:
             self._report.failed[target.url] = error
-
-
-def _replace(store: Store, ref: ObjectRef, path: Path) -> None:
-    """Put the right bytes in the place of whatever is there, and read them back."""
-    if store.stat(ref.name) is not None:
-        store.delete(ref.name)
-    store.put_if_absent(ref.name, path)
-    if reason := fault_of(store, ref):
-        raise StoreError(
-            f"{store.url}: {ref.name} was written again and is faulty again: {reason}", "Replace the disk."
-        )

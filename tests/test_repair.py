@@ -75,6 +75,19 @@ def test_a_wiped_store_comes_back_identical(tmp_path: Path, made: NewArchive) ->
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_damaged_files_of_a_folder_are_healed(tmp_path: Path, made: NewArchive) -> None:
+    stores = [LocalStore.create(tmp_path / name, made.archive) for name in "ab"]
+    build(tmp_path / "spool", stores, made)
+    rng = random.Random(4)
+    files = sorted(path for path in (tmp_path / "b").rglob("*") if path.is_file())
+    for number, path in enumerate(files):
+        damaged = DAMAGES[number % len(DAMAGES)](path.read_bytes(), rng)
+        path.unlink() if damaged is None else path.write_bytes(damaged)
+    again: list[Store] = [stores[0], LocalStore.create(tmp_path / "b", made.archive)]
+    assert len(repair(again, made.machine.root, Silent()).healed) == len(files) - 1  # the marker is the store's own
+    assert subprocess.run(["diff", "-r", str(tmp_path / "a"), str(tmp_path / "b")]).returncode == 0
+
+
 def test_stores_heal_one_another_both_ways(archive: SmallArchive) -> None:
     names = sorted(archive.objects)
     damage(held(archive, 0), names[::2], random.Random(1))
@@ -188,8 +201,10 @@ def test_the_root_key_is_found_and_compared(archive: SmallArchive) -> None:
     root = find_root([MemoryStore("empty"), *archive.stores], fingerprint.upper())
     assert root.public_bytes_raw() == archive.made.machine.root.public_bytes_raw()
     assert find_root([other, *archive.stores], fingerprint).public_bytes_raw() == root.public_bytes_raw()
-    for stores, wanted in [([other, *archive.stores], ""), ([other], fingerprint)]:
+    mixed: list[tuple[list[Store], str]] = [([other, *archive.stores], ""), ([other], fingerprint)]
+    for stores, wanted in mixed:
         with pytest.raises(IntegrityError, match="not of one archive"):
             find_root(stores, wanted)
+    empty: list[Store] = [MemoryStore("empty")]
     with pytest.raises(StoreError):
-        find_root([MemoryStore("empty")])
+        find_root(empty)

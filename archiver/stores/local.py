@@ -55,11 +55,16 @@ class LocalStore:
 
     @classmethod
     def create(cls, folder: Path, archive: str) -> LocalStore:
-        """Make the folder a store of the archive with this id; harmless when it is one, refused if it is another's."""
+        """Make the folder a store of the archive with this id; StoreError if it is another's.
+
+        Nothing changes when it is this archive's already; a damaged marker is written again.
+        """
         store = cls(folder)
         with store._edge("the store's folder"):
             store.folder.mkdir(parents=True, exist_ok=True)
             _fsync_folder(store.folder.parent)
+            if store._marker.exists() and not store._marker_is_sound():
+                store._marker.unlink()
             if not store._marker.exists():
                 store._write(store._marker, json.dumps({"mailark-store": 1, "archive": archive}).encode() + b"\n")
         if store.archive() != archive:
@@ -75,9 +80,7 @@ class LocalStore:
         except OSError as error:
             raise self._translated(error, MARKER) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"{self.url}: {MARKER} is damaged", "Copy it from another store of the archive."
-            ) from error
+            raise StoreError(f"{self.url}: {MARKER} is damaged", self._hint("If this is its folder")) from error
 
     def put_if_absent(self, name: str, data: Data) -> bool:
         path = self._path(name)
@@ -124,6 +127,12 @@ class LocalStore:
                 path.unlink()
                 _fsync_folder(path.parent)
 
+    def _marker_is_sound(self) -> bool:
+        try:
+            return bool(json.loads(self._marker.read_bytes())["archive"])
+        except (ValueError, KeyError, TypeError):
+            return False
+
     @property
     def _marker(self) -> Path:
         return self.folder / MARKER
@@ -133,8 +142,11 @@ class LocalStore:
             raise self._unmounted()
 
     def _unmounted(self) -> StoreError:
-        hint = "Is the disk mounted? A new or wiped folder becomes a store again by `mailark repair`."
+        hint = self._hint("Is the disk mounted? If the folder is new or was wiped")
         return StoreError(f"{self.url} is not a store: {MARKER} is missing", hint)
+
+    def _hint(self, condition: str) -> str:
+        return f"{condition}: mailark repair --new {self.url}"
 
     def _path(self, name: str) -> Path:
         if name == MARKER:

@@ -8,6 +8,7 @@ Whatever happens in between, the next push goes on with the same ciphertext: not
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +19,10 @@ from typing import Protocol
 from archiver.errors import ConfigError, IntegrityError, MailarkError, StoreError
 from archiver.model import Problem
 from archiver.monitor import Monitor
-from archiver.stores.interface import Store
+from archiver.stores.interface import Data, Store
+from archiver.vault import manifest
 from archiver.vault.catchup import Commit, Staged, missing_before
-from archiver.vault.copying import copy_object, fault_of, file_is
+from archiver.vault.copying import copy_object, fault_of, file_is, replace
 
 __all__ = ["Commit", "Journal", "Outcome", "Push", "Staged", "StoreOutcome", "furnish", "push"]
 
@@ -91,6 +93,14 @@ def furnish(stores: Sequence[Store], objects: Mapping[str, bytes]) -> dict[str, 
                 f"{store.url} holds other bytes under {different[0]}", "Is it another archive's store?"
             )
     return failed
+
+
+def _is_manifest(data: bytes) -> bool:
+    try:
+        manifest.parse(data)
+    except IntegrityError:
+        return False
+    return True
 
 
 class Push:
@@ -167,19 +177,31 @@ class Push:
         yield
 
     def put_object(self, store: Store, staged: Staged) -> None:
-        """Put the object if absent; StoreError if other bytes are there, or if nobody has the right ones any more."""
-        written = self._put_staged(store, staged)
+        """Put the object if absent, from memory or the spool, else from another store; other bytes there are replaced.
+
+        StoreError if nobody has the right bytes any more.
+        """
+        data = self._at_hand(staged)
+        written = self._copy(store, staged) if data is None else store.put_if_absent(staged.name, data)
         if not written and (fault := fault_of(store, staged)):
-            raise StoreError(f"{store.url}: {staged.name}: {fault}", "Run `mailark repair`.")
+            if data is None:
+                raise StoreError(f"{store.url}: {staged.name}: {fault}", "Run `mailark repair`.")
+            replace(store, staged, data)
         self.monitor.advance(store.url, 0, staged.size)
 
     def put_manifest(self, store: Store, commit: Commit) -> None:
-        """Put the manifest if absent; IntegrityError if a different one is there."""
-        if not store.put_if_absent(commit.name, commit.manifest) and store.get(commit.name) != commit.manifest:
+        """Put the manifest if absent; IntegrityError if a different one is there, rubbish is replaced."""
+        if store.put_if_absent(commit.name, commit.manifest):
+            return
+        found = store.get(commit.name)
+        if found != commit.manifest and _is_manifest(found):
             raise IntegrityError(
                 f"{store.url} holds another manifest as {commit.name}",
                 "The machine was cloned or its state is an old copy: enrol a new writer before going on.",
             )
+        if found != commit.manifest:
+            sha256 = hashlib.sha256(commit.manifest).hexdigest()
+            replace(store, Staged(commit.name, len(commit.manifest), sha256), commit.manifest)
 
     def close(self, commit: Commit) -> None:
         """Settle the commit when enough stores hold it, release it when all do."""
@@ -216,19 +238,19 @@ class Push:
             if self._stop.is_set():
                 return
 
-    def _put_staged(self, store: Store, staged: Staged) -> bool:
-        """From memory or the spool while its bytes are right; otherwise from another store."""
+    def _at_hand(self, staged: Staged) -> Data | None:
+        """The object in memory, or its spool file while that has the bytes that were sealed."""
         if staged.data is not None:
-            return store.put_if_absent(staged.name, staged.data)
-        if staged.path is not None and self._spool_is_sound(staged, staged.path):
-            return store.put_if_absent(staged.name, staged.path)
+            return staged.data
+        return staged.path if staged.path is not None and self._spool_is_sound(staged, staged.path) else None
+
+    def _copy(self, store: Store, staged: Staged) -> bool:
+        """From another store; False when the name is taken already."""
         if store.stat(staged.name) is not None:
             return False
-        wrote: list[bool] = []
-        copy_object(staged, self._others(store), lambda path: wrote.append(store.put_if_absent(staged.name, path)))
-        if not wrote:
+        if not copy_object(staged, self._others(store), lambda path: store.put_if_absent(staged.name, path)):
             raise StoreError(f"{staged.name} is neither in the spool nor sound in another store")
-        return wrote[0]
+        return True
 
     def _others(self, store: Store) -> list[Store]:
         return [other for other in self.stores if other.url != store.url]

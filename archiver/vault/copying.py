@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from archiver.errors import MailarkError, ObjectMissingError, QuotaError
-from archiver.stores.interface import Store
+from archiver.errors import MailarkError, ObjectMissingError, QuotaError, StoreError
+from archiver.stores.interface import Data, Store
 
 _CHUNK = 8 << 20
 """Bytes read from a store at once; what a copy or a check holds in memory."""
@@ -78,3 +78,14 @@ def copy_object(ref: Ref, sources: Sequence[Store], put: Callable[[Path], object
                 put(Path(scratch.name))
                 return source.url
     return ""
+
+
+def replace(store: Store, ref: Ref, data: Data) -> None:
+    """Put the right bytes in the place of whatever is there, and read them back; StoreError when that fails."""
+    if store.stat(ref.name) is not None:
+        store.delete(ref.name)
+    store.put_if_absent(ref.name, data)
+    if reason := fault_of(store, ref):
+        raise StoreError(
+            f"{store.url}: {ref.name} was written again and is faulty again: {reason}", "Replace the disk."
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -158,7 +159,7 @@ class StoreContract:
         def watch() -> bool:
             start.wait(timeout=30)
             while (seen := store.stat(PACK)) is None:
-                pass
+                time.sleep(0.001)
             return seen.size == 200_000 and store.get(PACK) in bodies
 
         with ThreadPoolExecutor(9) as pool:

@@ -44,10 +44,13 @@ def test_another_archives_folder_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b"\xff\xfe", b'{"archive"'])
-def test_a_damaged_marker_is_told(folder: Path, damage: bytes) -> None:
+def test_a_damaged_marker_is_told_and_written_again_on_demand(folder: Path, damage: bytes) -> None:
     (folder / MARKER).write_bytes(damage)
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreError, match="damaged") as caught:
         LocalStore.open(folder)
+    assert folder.as_uri() in caught.value.hint
+    assert LocalStore.create(folder, "archive-1").archive() == "archive-1"
+    assert LocalStore.open(folder).archive() == "archive-1"
 
 
 def test_an_unmounted_disk_is_not_filled(folder: Path) -> None:
