@@ -384,7 +384,9 @@ def test_key_texts_of_the_specification() -> None:
     assert str(age.parse_recipient(recipient)) == recipient
 
 
-@pytest.mark.parametrize("text", [str(X25519), str(X25519.recipient()), str(HYBRID)])
+@pytest.mark.parametrize(
+    "text", [str(X25519), str(X25519.recipient()), str(HYBRID)], ids=["identity", "recipient", "hybrid identity"]
+)
 def test_mistyped_keys_are_refused(text: str) -> None:
     parse = age.parse_identity if text.startswith("AGE") else age.parse_recipient
     assert str(parse(text)) == text
