@@ -36,7 +36,7 @@ class Fetching:
         small = [row for row in rows if row.size <= limits.huge]
         self._queue: deque[Batch] = deque(batches(small, limits, line))
         self._pieces = sorted(row.uid for row in rows if row.size > limits.huge)
-        self._absent: set[int] = set()
+        self._absent: dict[int, str] = {}
         self._failed: dict[int, str] = {}
         self._tries: Counter[int] = Counter()
         self._failures = 0
@@ -81,35 +81,31 @@ class Fetching:
     def _incomplete(self, command: Command) -> None:
         """A command left something out: the rest may be gone (OK), or one message is at fault (NO, BAD)."""
         if command.kind == "OK":
-            self._absent |= command.left
+            self._absent |= dict.fromkeys(command.left, NO_BODY)
             return
         wait = throttled(command.text)
         if wait is not None:
-            self._queue.appendleft(sorted(command.left))
+            self._queue.extendleft([sorted(command.left)] if command.left else [])
             self._wait(wait, command.text)
-        elif command.left:
-            self._halve(sorted(command.left), f"the server says {command.kind}: {printable(command.text)}")
-
-    def _halve(self, left: Batch, reason: str) -> None:
-        if len(left) == 1:
-            self._failed[left[0]] = reason
-            return
-        middle = len(left) // 2
-        self._queue.extend((left[:middle], left[middle:]))
+        elif len(command.left) == 1:
+            reason = f"the server says {command.kind}: {printable(command.text)}"
+            self._absent |= dict.fromkeys(command.left, reason)
+        else:
+            self._queue.extend(_halves(sorted(command.left)))
 
     def _cut(self, stream: Stream, error: ConnectError) -> None:
         """The connection is lost. The message in transfer is suspected, else the oldest command; the rest goes on."""
         suspect = stream.session.reader.suspect()
-        for position, command in enumerate(stream.flight):
-            left = sorted(command.left)
-            if suspect in command.left:
-                left.remove(suspect)
-                self._failed[suspect] = str(error)
-            elif position == 0 and not suspect and len(left) == command.size:
-                self._halve(left, str(error))
-                left = []
-            if left:
-                self._queue.append(left)
+        lefts = [sorted(command.left) for command in stream.flight]
+        if any(suspect in left for left in lefts):
+            self._failed[suspect] = str(error)
+            lefts = [[uid for uid in left if uid != suspect] for left in lefts]
+        elif lefts and len(lefts[0]) == stream.flight[0].size:  # the oldest command brought nothing
+            first, *lefts = lefts
+            if len(first) == 1:
+                self._failed[first[0]] = str(error)
+            lefts += _halves(first) if len(first) > 1 else []
+        self._queue.extend(left for left in lefts if left)
         stream.session.close()
         self._limits.back_off(self._failures)
         self._failures += 1
@@ -126,17 +122,17 @@ class Fetching:
         self._limits.sleep(1.0)
 
     def _missing(self) -> Iterator[Refused]:
-        """Messages an OK left out: those the server no longer has are gone, the others are tried again one by one."""
+        """Messages left out or refused: those the server no longer has are gone, the others are tried again, alone."""
         if not self._absent:
             return
-        absent, self._absent = self._absent, set()
+        absent, self._absent = self._absent, {}
         try:
-            there = self._there(self._open(False), absent)
+            there = self._there(self._open(False), set(absent))
         except ConnectError:
-            there = absent
-        for uid in sorted(absent - there):
+            there = set(absent)
+        for uid in sorted(absent.keys() - there):
             yield Refused(uid, GONE)
-        self._failed |= dict.fromkeys(absent & there, NO_BODY)
+        self._failed |= {uid: absent[uid] for uid in absent.keys() & there}
 
     def _there(self, session: Session, wanted: set[int]) -> set[int]:
         there: set[int] = set()
@@ -184,6 +180,11 @@ class Fetching:
                 self._pieces.append(uid)
             else:
                 yield Refused(uid, reason)
+
+
+def _halves(left: Batch) -> list[Batch]:
+    middle = len(left) // 2
+    return [half for half in (left[:middle], left[middle:]) if half]
 
 
 def _fetched(found: Found) -> Fetched:

@@ -83,9 +83,9 @@ class Reader:
         if word == b"FETCH":
             self._partial = rest
             parts = self._with_literals(rest, self._body)
-            self._partial = b""
             if self.on_fetch is not None:
                 self.on_fetch(parts)
+            self._partial = b""
         elif word == b"EXISTS":
             self.exists = number
         elif word == b"EXPUNGE":

@@ -80,7 +80,7 @@ class Session:
         """LOGIN with quoted strings. Raises AuthError."""
         reply = self.run("LOGIN", user, password)
         if reply.kind != "OK":
-            raise self._refused(reply.text)
+            raise self._refused(reply.text.replace(password[1:-1], b"***"))
 
     def authenticate(self, mechanism: str, answer: Callable[[bytes], bytes]) -> None:
         """AUTHENTICATE without an initial response. Raises AuthError."""

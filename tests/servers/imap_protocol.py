@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Conversation:
     def _login(self, _command: Command) -> list[bytes]:
         return []
 
-    _noop = _subscribe = _login
+    _noop = _subscribe = _authenticate = _login
 
     def _logout(self, _command: Command) -> list[bytes]:
         return [b"* BYE\r\n"]
@@ -148,8 +149,8 @@ class Conversation:
         return self.mailbox.boxes.get(_first(args))
 
 
-def read_command(stream: BinaryIO, ready: Callable[[], None]) -> Command | None:
-    """The next command, or None at the end of the connection; `ready` sends the continuation for a literal."""
+def read_command(stream: BinaryIO, ready: Callable[[], object]) -> Command | None:
+    """The next command, or None at the end of the connection; `ready` asks for a literal or a SASL answer."""
     line = stream.readline()
     match = _COMMAND.match(line.rstrip(b"\r\n"))
     if match is None:
@@ -161,6 +162,9 @@ def read_command(stream: BinaryIO, ready: Callable[[], None]) -> Command | None:
         literal = stream.read(int(size[1]))
         stream.readline()
         args = args[: size.start()]
+    elif name.upper() == b"AUTHENTICATE":
+        ready()
+        literal = base64.b64decode(stream.readline())
     return Command(tag, name.decode().upper(), args, literal)
 
 

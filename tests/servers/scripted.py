@@ -89,6 +89,11 @@ class ScriptedServer:
         """How often a command came ("UID FETCH")."""
         return sum(command.name == name for command in self.commands)
 
+    @property
+    def passwords(self) -> list[str]:
+        """The messages of AUTHENTICATE PLAIN that came."""
+        return [command.literal.decode() for command in self.commands if command.name == "AUTHENTICATE"]
+
     def stop(self) -> None:
         """Close the port and every connection."""
         with contextlib.suppress(OSError):
