@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from archiver.cli.output import as_json, plural
+from archiver.cli.output import as_json, plural, store_name
 from archiver.cli.session import Session, ask, passphrase_in
 from archiver.config import Settings
-from archiver.errors import ConfigError
+from archiver.errors import ConfigError, StoreError
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -45,6 +45,8 @@ def command(
     if generate and passphrase_file:
         raise click.UsageError("--generate-passphrase and --passphrase-file exclude each other")
     settings = session.settings
+    for url in settings.archive.stores:
+        _check_place(url)
     with ExitStack() as undo:
         sheets = [_claim(undo, sheet.with_name(sheet.name + suffix)) for suffix in (".txt", ".html")]
         passphrase = _generated(undo, settings) if generate else _given(settings, passphrase_file)
@@ -57,6 +59,18 @@ def command(
         click.echo(as_json({**told, "sheets": [str(path) for path in sheets], "stores": list(settings.archive.stores)}))
     click.echo(f"recovery sheet: {sheets[0]} and {sheets[1]}; print it, keep it elsewhere, delete the files", err=True)
     click.echo(f"complete: archive {created.archive} in {plural(len(settings.archive.stores), 'store')}", err=json_)
+
+
+def _check_place(url: str) -> None:
+    """Refuse a store's folder that cannot be made, before any store is made: half an archive would be in the way."""
+    if not url.startswith("file:"):
+        return
+    place = Path(store_name(url))
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not there.is_dir():
+        raise StoreError(f"{place} cannot be a store: {there} is not a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise StoreError(f"{place} cannot be a store: {there} cannot be written")
 
 
 def _claim(undo: ExitStack, path: Path) -> Path:

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Any, TextIO
 
-from archiver.cli.output import number, one_line, plural, size
+from archiver.cli.output import number, one_line, size, store_name
 from archiver.model import Problem
 from archiver.monitor import Monitor
 
@@ -19,11 +19,15 @@ def watcher(stream: TextIO | None = None) -> Monitor:
     return Bars(stream) if stream.isatty() else Lines(stream)
 
 
+MOST_PROBLEMS = 50
+"""Problems that are shown one by one: a lost store has as many as it had objects."""
+
+
 class Lines:
-    """One line when a task is over, one a problem."""
+    """One line when a task is over, one a problem (the first `MOST_PROBLEMS` of them)."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream, self._lock = stream, threading.Lock()
+        self._stream, self._lock, self._problems = stream, threading.RLock(), 0
 
     def begin(self, task: str, messages: int, size: int) -> None:
         """Nothing is said before there is something to say."""
@@ -32,21 +36,29 @@ class Lines:
         """Nothing: a log is not a terminal."""
 
     def end(self, task: str, summary: str) -> None:
-        self._say(f"{one_line(task)}: {one_line(summary)}")
+        self._say(f"{_named(task)}: {one_line(summary)}")
 
     def problem(self, problem: Problem) -> None:
-        self._say(told(problem))
+        with self._lock:
+            self._problems += 1
+            if self._problems <= MOST_PROBLEMS:
+                self._say(f"problem: {_named(problem.subject)}: {one_line(problem.reason)}")
+            elif self._problems == MOST_PROBLEMS + 1:
+                self._say("problem: there are more; --json lists them all")
 
     def _say(self, line: str) -> None:
         with self._lock, contextlib.suppress(OSError, ValueError):
-            print(line, file=self._stream, flush=True)
+            self._write(line)
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
 
 
-class Bars:
+class Bars(Lines):
     """A bar for each running task: name, n/N, messages/s, MB/s, time left; a line when it is over."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream, self._lock = stream, threading.Lock()
+        super().__init__(stream)
         self._bars: dict[str, tuple[Any, _Rate]] = {}
 
     def begin(self, task: str, messages: int, size: int) -> None:
@@ -54,7 +66,7 @@ class Bars:
 
         form = "{desc}  {n_fmt}/{total_fmt} {bar:20} {postfix} {remaining} left"
         with self._lock, contextlib.suppress(OSError, ValueError):
-            bar = tqdm(total=messages, desc=one_line(task), file=self._stream, leave=False, bar_format=form, unit="")
+            bar = tqdm(total=messages, desc=_named(task), file=self._stream, leave=False, bar_format=form, unit="")
             self._bars[task] = bar, _Rate()
 
     def advance(self, task: str, messages: int, size: int) -> None:
@@ -69,13 +81,9 @@ class Bars:
         with self._lock, contextlib.suppress(OSError, ValueError):
             if task in self._bars:
                 self._bars.pop(task)[0].close()
-            self._say(f"{one_line(task)}: {one_line(summary)}")
+        super().end(task, summary)
 
-    def problem(self, problem: Problem) -> None:
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            self._say(told(problem))
-
-    def _say(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         from tqdm import tqdm
 
         tqdm.write(line, file=self._stream)
@@ -96,11 +104,6 @@ class _Rate:
         return f"{number(round(self._messages / seconds))} messages/s {size(self._bytes / seconds)}/s"
 
 
-def told(problem: Problem) -> str:
-    """A problem on one line."""
-    return f"problem: {one_line(problem.subject)}: {one_line(problem.reason)}"
-
-
-def told_all(problems: list[Problem]) -> str:
-    """How many problems there were, in words."""
-    return plural(len(problems), "problem")
+def _named(task: str) -> str:
+    """A task's name on one line; a store is called as people call it."""
+    return one_line(store_name(task))

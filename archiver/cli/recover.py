@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from textwrap import wrap
 
 import click
 
@@ -30,8 +31,8 @@ def command(
 ) -> None:
     """Bring everything back from one store and the recovery sheet.
 
-    Makes this machine a new writer of the archive. What --store and --work do not say is taken from the
-    configuration; where there is none, one is written with what they say.
+    Compare the root fingerprint it prints with the one on the sheet. This machine becomes a new writer of the
+    archive. What --store and --work do not say is taken from the configuration; where there is none, one is written.
     """
     from archiver.recover import recover
 
@@ -43,6 +44,7 @@ def command(
         click.echo(f"wrote {settings.path}; add the accounts to it", err=True)
     if json_:
         click.echo(as_json(as_values(report)))
+    click.echo(f"root fingerprint: {' '.join(wrap(report.fingerprint, 4))}", err=json_)
     click.echo(summary(report), err=json_)
     finish(report.exit_code)
 

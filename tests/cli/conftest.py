@@ -8,7 +8,19 @@ from tests.cli.sandbox import Sandbox, company
 from tests.servers.dovecot import Dovecot
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, dovecot: Dovecot) -> Path:
+    """A folder with an archive that `init` has just made: stores, work folder, passphrase, recovery sheet."""
+    home = tmp_path_factory.mktemp("template")
+    sandbox = Sandbox(home, dovecot, {}, home)
+    sandbox.write_config()
+    done = sandbox.run("init", "--generate-passphrase")
+    assert done.code == 0, done
+    sandbox.config.unlink()
+    return home
+
+
 @pytest.fixture
-def sandbox(tmp_path: Path, dovecot: Dovecot) -> Sandbox:
+def sandbox(tmp_path: Path, dovecot: Dovecot, template: Path) -> Sandbox:
     """A company that has no archive yet."""
-    return company(tmp_path, dovecot)
+    return company(tmp_path, dovecot, template)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-import time
 
-from tests.cli.sandbox import Sandbox
+from tests.cli.sandbox import PROGRAM, Sandbox, cpu_seconds
 
 
 def test_from_nothing_to_a_found_message(sandbox: Sandbox) -> None:
@@ -172,13 +171,9 @@ def test_status_tells_age_and_completeness(sandbox: Sandbox) -> None:
 
 def test_status_is_quick(sandbox: Sandbox) -> None:
     sandbox.init()
-    seconds = []
-    for _ in range(4):
-        begin = time.perf_counter()
-        sandbox.run("status")
-        seconds.append(time.perf_counter() - begin)
-    print(f"mailark status: {min(seconds) * 1000:.0f} ms")
-    assert min(seconds) < 0.5
+    seconds = cpu_seconds([PROGRAM, "status"], sandbox.environment)
+    print(f"mailark status: {seconds * 1000:.0f} ms of CPU")
+    assert seconds < 0.5
 
 
 def test_every_json_is_json_and_the_verdict_goes_elsewhere(sandbox: Sandbox) -> None:

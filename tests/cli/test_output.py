@@ -120,3 +120,14 @@ def test_a_monitor_never_raises_when_nobody_listens_any_more() -> None:
         monitor.advance("x", 1, 1)
         monitor.problem(Problem("x", "y"))
         monitor.end("x", "done")
+
+
+def test_a_flood_of_problems_is_cut() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    for number in range(200):
+        lines.problem(Problem(f"file:///srv/%E5%BA%93 packs/{number}", "missing"))
+    shown = stream.getvalue().splitlines()
+    assert shown[0] == "problem: /srv/库 packs/0: missing"
+    assert shown[-1] == "problem: there are more; --json lists them all"
+    assert len(shown) == 51

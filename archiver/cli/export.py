@@ -1,0 +1,101 @@
+"""mailark export"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from archiver.catalog.interface import Hit
+from archiver.cli.messages import ids_from
+from archiver.cli.output import as_json, number, plural, store_name
+from archiver.cli.progress import watcher
+from archiver.cli.session import Session, finish
+from archiver.errors import IntegrityError, StoreError
+from archiver.model import Problem
+from archiver.monitor import Monitor
+from exporters.table import EXPORTERS, exporter
+
+if TYPE_CHECKING:
+    from archiver.opening import Archive
+    from exporters.interface import Outgoing
+
+
+@click.command()
+@click.argument("query", nargs=-1)
+@click.option("--format", "form", type=click.Choice(sorted(EXPORTERS)), required=True, help="The form of the files.")
+@click.option(
+    "--to", "target", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder to write to."
+)
+@click.option(
+    "--from", "ids", type=click.File(), metavar="FILE", help="Read full message ids from FILE (- for standard input)."
+)
+@click.option("--json", "json_", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def command(
+    session: Session, query: tuple[str, ...], form: str, target: Path, ids: IO[str] | None, json_: bool
+) -> None:
+    """Write messages as files: those that a query finds, or those whose ids are read.
+
+    Existing files are never overwritten; the same export again writes nothing.
+    """
+    if bool(query) == (ids is not None):
+        raise click.UsageError("give either a query or --from")
+    monitor, failures = watcher(), _Failures()
+    with session.open(exclusive=False) as archive:
+        hits = _chosen(archive, query, ids, failures)
+        monitor.begin("export", len(hits), sum(hit.size for hit in hits))
+        report = exporter(form).export(_outgoing(archive, hits, monitor, failures), target)
+    failures.problems.extend(report.failed)
+    for problem in failures.problems:
+        monitor.problem(problem)
+    monitor.end("export", f"{plural(len(report.files), 'file')} in {target}")
+    code = 7 if failures.damaged else 3 if failures.problems else 0
+    counts = {"written": report.written, "skipped": report.skipped}
+    if json_:
+        failed = [{"subject": problem.subject, "reason": problem.reason} for problem in failures.problems]
+        click.echo(
+            as_json({**counts, "failed": failed, "files": [str(path) for path in report.files], "exit_code": code})
+        )
+    word = "complete" if code == 0 else f"NOT complete (exit code {code})"
+    told = f"{plural(report.written, 'message')} written, {number(report.skipped)} there already"
+    click.echo(f"{word}: {told}, {number(len(failures.problems))} failed", err=json_)
+    finish(code)
+
+
+class _Failures:
+    """What did not even reach the exporter."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.damaged = False
+
+
+def _chosen(archive: Archive, query: Sequence[str], ids: IO[str] | None, failures: _Failures) -> list[Hit]:
+    """The messages, oldest first; an id that the catalog does not know is a failure by name."""
+    if ids is None:
+        return list(archive.catalog.search(" ".join(query), sort="-date"))
+    found = []
+    for message in ids_from(ids):
+        if hit := archive.catalog.get(message):
+            found.append(hit)
+        else:
+            failures.problems.append(Problem(f"message {message}", "the archive has no message of this id"))
+    return found
+
+
+def _outgoing(archive: Archive, hits: Sequence[Hit], monitor: Monitor, failures: _Failures) -> Iterator[Outgoing]:
+    """Each message as it is read; one that cannot be read is noted, and the rest goes on."""
+    from exporters.interface import Outgoing
+
+    for hit in hits:
+        try:
+            raw = archive.vault.read(hit.id, hit.pack)
+        except (IntegrityError, StoreError) as error:
+            failures.damaged |= isinstance(error, IntegrityError)
+            failures.problems.append(Problem(f"message {hit.id}", store_name(str(error))))
+        else:
+            yield Outgoing(hit.id, raw, hit.places, hit.subject, hit.date)
+        monitor.advance("export", 1, hit.size)

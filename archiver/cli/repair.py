@@ -1,0 +1,91 @@
+"""mailark repair"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archiver.cli.check import fault_values
+from archiver.cli.output import as_json, number, one_line, plural, size, store_name
+from archiver.cli.progress import watcher
+from archiver.cli.session import Session, finish
+from archiver.config import Settings, store_url
+from archiver.errors import ConfigError
+
+if TYPE_CHECKING:
+    from archiver.repair import RepairReport
+    from archiver.stores.interface import Store
+
+
+@click.command()
+@click.option(
+    "--new", "new", multiple=True, metavar="STORE", help="This configured store is new and empty: make and fill it."
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would be healed; change nothing.")
+@click.option("--json", "json_", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def command(session: Session, new: tuple[str, ...], dry_run: bool, json_: bool) -> None:
+    """Heal damaged or missing objects from a good store; the passphrase is not needed.
+
+    A store whose place is empty is not filled unless --new names it: it may be a disk that is not mounted.
+    """
+    from archiver.opening import WorkFolder
+    from archiver.repair import repair
+    from archiver.vault.inventory import find_root
+
+    settings = session.settings
+    with WorkFolder(settings.archive.work).locked():
+        stores = _stores(settings, new, dry_run)
+        report = repair(stores, find_root(stores), watcher(), dry_run=dry_run)
+    if json_:
+        click.echo(as_json(_values(report)))
+    for url, error in report.failed.items():
+        click.echo(
+            one_line(f"store {store_name(url)}: {error}" + (f" (try: {error.hint})" if error.hint else "")), err=True
+        )
+    click.echo(_told(report), err=json_)
+    finish(report.exit_code)
+
+
+def _stores(settings: Settings, new: tuple[str, ...], dry_run: bool) -> list[Store]:
+    """The configured stores, those of --new made first (not in a dry run) as stores of the others' archive."""
+    from archiver.opening import open_stores
+    from archiver.stores.table import create_store
+    from archiver.vault.inventory import find_root
+    from archiver.vault.signing import archive_id
+
+    urls = settings.archive.stores
+    empty = {store_url(url, Path.cwd()) for url in new}
+    if unknown := empty - set(urls):
+        raise ConfigError(
+            f"{', '.join(sorted(unknown))}: not a store of {settings.path}", "add it to stores there first"
+        )
+    if empty and not dry_run:
+        archive = archive_id(find_root(open_stores([url for url in urls if url not in empty])))
+        for url in sorted(empty):
+            create_store(url, archive)
+    return open_stores(urls)
+
+
+def _values(report: RepairReport) -> dict[str, Any]:
+    return {
+        "exit_code": report.exit_code,
+        "dry_run": report.dry_run,
+        "healed": [fault_values(fault) for fault in report.healed],
+        "lost": [fault_values(fault) for fault in report.lost],
+        "failed": [{"store": url, "error": str(error)} for url, error in report.failed.items()],
+        "size": report.size,
+    }
+
+
+def _told(report: RepairReport) -> str:
+    if report.dry_run:
+        return f"dry run: {plural(len(report.healed), 'object')} could be healed, {number(len(report.lost))} not"
+    parts = [f"{plural(len(report.healed), 'object')} healed ({size(report.size)})"]
+    parts.append(f"{number(len(report.lost))} could not be healed")
+    if report.failed:
+        parts.append(f"{plural(len(report.failed), 'store')} failed")
+    word = "sound" if report.exit_code == 0 else f"NOT sound (exit code {report.exit_code})"
+    return f"{word}: {', '.join(parts)}"
