@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archiver.backup.intake import entry_of
 from archiver.catalog.lines import dump, load
 from archiver.catalog.sqlite import SqliteCatalog
 from archiver.catalog.tokens import indexed
+from archiver.entries import entry_of
 from archiver.mime import parse
 from archiver.model import MessageEntry, PlaceEntry
 from archiver.vault.pack import PackWriter
@@ -48,7 +48,7 @@ def prepare(folder: Path) -> Load:
     """Every distinct message below the folder, with CRLF line ends as they come over the wire."""
     files = sorted(folder.rglob("*,S=*"))
     raws = list(dict.fromkeys(path.read_bytes().replace(b"\n", b"\r\n") for path in files))
-    entries = [entry_of(hashlib.sha256(raw).hexdigest(), len(raw), parse(raw)) for raw in raws]
+    entries = [entry_of(hashlib.sha256(raw).hexdigest(), raw) for raw in raws]
     return Load(raws, [split(raw, segment_name) for raw in raws], entries)
 
 

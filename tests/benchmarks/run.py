@@ -6,6 +6,7 @@ python -m tests.benchmarks.run [--messages 2000] [--only chain|mailark] [--defau
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import platform
@@ -23,6 +24,7 @@ from tests.benchmarks.peers import Peers
 from tests.benchmarks.table import MB, Line
 
 MORE = 100
+USERS = [corpus.user(0)]
 AIMS = {"backup": 0.2, "no-op": 0.5, f"+{MORE}": 0.5}
 """The passes, and the share of the chain's wall time each may take."""
 
@@ -107,27 +109,42 @@ def main() -> int:
         print(reason, file=sys.stderr)
         return 1
     folder = options.folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another bench is running in {folder}; give this one a --folder of its own", file=sys.stderr)
+            return 1
+        return compare(options, folder)
+
+
+def compare(options: argparse.Namespace, folder: Path) -> int:
+    """Run what the options ask for; the folder is ours alone."""
     made = corpus.cached(folder / f"corpus-{options.messages}", options.messages)
     bench = server.BenchServer(folder / "dovecot", folder / f"corpus-{options.messages}")
     try:
-        users = [corpus.user(0)]
-        messages, seconds = bench.download(users[0])
+        messages, seconds = bench.download(USERS[0])
         print(f"{messages} messages, {made.size / MB:.0f} MB; a plain download takes {seconds:.1f} s", file=sys.stderr)
         if options.profile:
-            print(profiler.backup(Mailark(folder / "mailark", bench, users)))
+            print(profiler.backup(Mailark(folder / "mailark", bench, USERS)))
             return 0
-        sides: dict[str, Side] = {}
-        if options.only != "mailark":
-            sides["chain"] = Peers(folder / "peers", bench, users[0], tuned=not options.defaults)
-        if options.only != "chain":
-            sides["mailark"] = Mailark(folder / "mailark", bench, users)
-        results = measure(sides, bench, made)
+        results = measure(_sides(options, folder, bench), bench, made)
     finally:
         bench.stop()
     rows = list(lines(results.get("chain"), results.get("mailark"), made.size))
     print(table.text(rows))
     _write(options.json or folder / f"result-{options.messages}.json", made, results, seconds)
     return 0
+
+
+def _sides(options: argparse.Namespace, folder: Path, bench: server.BenchServer) -> dict[str, Side]:
+    sides: dict[str, Side] = {}
+    if options.only != "mailark":
+        sides["chain"] = Peers(folder / "peers", bench, USERS[0], tuned=not options.defaults)
+    if options.only != "chain":
+        sides["mailark"] = Mailark(folder / "mailark", bench, USERS)
+    return sides
 
 
 def _options() -> argparse.Namespace:
