@@ -180,42 +180,54 @@ def _report_unknown_writers(copies: _Copies, known: Iterable[str], inventory: In
 
 @dataclass(slots=True)
 class _Chain:
-    """Follows one writer's manifests from the first to the last that any store has."""
+    """Follows one writer's manifests. `_next` is the number expected next, `_prev` the SHA-256 of the one before it, ""
+    when that one is not known (then the link cannot be checked)."""
 
     writer: str
     key: Ed25519PublicKey
     archive: str
     copies: _Copies
     inventory: Inventory
+    _next: int = 1
+    _prev: str = FIRST_PREV
+    _judged: set[int] = field(default_factory=set)
 
     def take(self, head: int) -> None:
+        """Every manifest that any store has, in order. Only a signed one proves that those before it must be there."""
         names = self.copies.under(f"manifests/{self.writer}/")
-        last = max([head, *(int(found[2]) for name in names if (found := _MANIFEST.fullmatch(name)))])
-        prev = FIRST_PREV
-        for seq in range(1, last + 1):
-            prev = self._take(f"manifests/{self.writer}/{seq:010d}", seq, prev)
+        for seq in sorted(int(found[2]) for name in names if (found := _MANIFEST.fullmatch(name))):
+            valid, reason = self._valid(self._name(seq), seq)
+            if valid:
+                self._miss_until(seq)
+                self._take(valid, seq)
+            else:
+                self._fault(seq, f"no store has it undamaged: {reason}")
+        self._miss_until(head + 1)
 
-    def _take(self, name: str, seq: int, prev: str) -> str:
-        """Take one manifest in; its SHA-256, or "" when none is sound (then the next one's link cannot be checked)."""
-        valid, reason = self._valid(name, seq)
+    def _take(self, valid: dict[bytes, Manifest], seq: int) -> None:
         for manifest in valid.values():
             self.inventory.expect_all(manifest)
+        data, manifest = next(iter(valid.items()))
+        self._next = seq + 1
         if len(valid) > 1:
-            self._fault(name, "there are two different ones, both signed: the chain is forked")
-            return ""
-        if not valid:
-            self._fault(name, f"no store has it undamaged: {reason}")
-            return ""
-        [(data, manifest)] = valid.items()
-        if prev and manifest.prev != prev:
-            self._fault(name, "it does not follow the manifest before: the chain was altered")
-        self.inventory.expect(name, data)
-        return hashlib.sha256(data).hexdigest()
+            self._fault(seq, "there are two different ones, both signed: the chain is forked")
+            self._prev = ""
+            return
+        if self._prev and manifest.prev != self._prev:
+            self._fault(seq, "it does not follow the manifest before: the chain was altered")
+        self.inventory.expect(self._name(seq), data)
+        self._prev = hashlib.sha256(data).hexdigest()
+
+    def _miss_until(self, seq: int) -> None:
+        for missing in range(self._next, seq):
+            self._prev = ""
+            if missing not in self._judged:
+                self._fault(missing, "no store has it")
 
     def _valid(self, name: str, seq: int) -> tuple[dict[bytes, Manifest], str]:
         """The different copies that are signed and in their place; why the last of the others is not."""
         valid: dict[bytes, Manifest] = {}
-        reason = "missing"
+        reason = "it cannot be read"
         for data in self.copies.of(name):
             if data in valid:
                 continue
@@ -230,8 +242,12 @@ class _Chain:
                 reason = "it is another manifest"
         return valid, reason
 
-    def _fault(self, name: str, reason: str) -> None:
-        self.inventory.faults.append(Fault(name, "", reason))
+    def _fault(self, seq: int, reason: str) -> None:
+        self._judged.add(seq)
+        self.inventory.faults.append(Fault(self._name(seq), "", reason))
+
+    def _name(self, seq: int) -> str:
+        return f"manifests/{self.writer}/{seq:010d}"
 
 
 def _take_unsigned(copies: _Copies, inventory: Inventory) -> None:
