@@ -148,8 +148,8 @@ def test_length_and_terms_are_bounded() -> None:
 
 
 PIECES = st.sampled_from(
-    [" ", "(", ")", "（", "）", "-", '"', "“", "”", "\\", "*", ":", "：", "，", "AND", "OR", "NOT", "from", "date", "2024",
-     "..", "larger", "5M", "合同", "a", "id", "folder", "\0", "\ud800", "has:attachment", "file:", "é", "%", "_", "'"]
+    [" ", "(", ")", "（", "）", "-", '"', "“", "”", "\\", "*", ":", "：", "，", "AND", "OR", "NOT", "from", "date",
+     "2024", "..", "larger", "5M", "合同", "a", "id", "folder", "\0", "\ud800", "has:attachment", "file:", "é", "%"]
 )  # fmt: skip
 
 
