@@ -198,8 +198,8 @@ class Intake:
         """Seal the pack, if there is one; its object name completes the message lines."""
         if batch.pack is None:
             return batch.entries
-        places = [entry for entry in batch.entries if not isinstance(entry, MessageEntry)]
-        batch.pack.add("c/places.jsonl", lines.dump(places))
+        places = lines.dump(entry for entry in batch.entries if not isinstance(entry, MessageEntry))
+        batch.pack.add(f"c/{hashlib.sha256(places).hexdigest()}.jsonl", places)
         sealed = batch.pack.finish()
         batch.record.pack = PackRecord(sealed.name, sealed.sha256, sealed.size, sealed.path)
         batch.record.messages = batch.messages

@@ -67,6 +67,10 @@ class KeyRing:
         """The archive id, 32 hex digits."""
         return signing.archive_id(self.root.public_key())
 
+    def leaf_salt_key(self, writer: str) -> bytes:
+        """32 bytes: the salt key of a writer's Merkle leaves, so that its manifests can be proved when it is gone."""
+        return signing.derive(self.recovery.secret, "leaf salts", writer)
+
     @property
     def eras(self) -> tuple[str, ...]:
         """The eras that have a key, sorted."""
@@ -111,12 +115,14 @@ class KeyRing:
         """
         recipients = {era: str(self.recipient(era)) for era in self.eras if int(era[-4:]) >= year}
         sealed = {} if write_only else {name: self._get(name) for name in self._names}
+        writer = secrets.token_hex(8)
         machine = Machine(
             archive=self.archive,
-            writer=secrets.token_hex(8),
+            writer=writer,
             root=self.root.public_key(),
             recipients=recipients,
             keyring=None if write_only else KeyRing(self.recovery, _lookup(sealed), sealed),
+            leaf_salt_key=self.leaf_salt_key(writer),
             _secret=secrets.token_bytes(32),
         )
         name, data = signing.enrolment(self.root, machine.writer, machine.signing_key.public_key())
@@ -168,17 +174,13 @@ class Machine:
     root: Ed25519PublicKey
     recipients: dict[str, str] = field(repr=False)
     keyring: KeyRing | None = field(repr=False)
+    leaf_salt_key: bytes = field(repr=False)
     _secret: bytes = field(repr=False)
 
     @cached_property
     def signing_key(self) -> Ed25519PrivateKey:
         """Signs this writer's manifests; its public half is the object `keys/writers/<writer>.pub`."""
         return Ed25519PrivateKey.from_private_bytes(self._derive("manifest signing key"))
-
-    @cached_property
-    def leaf_salt_key(self) -> bytes:
-        """32 bytes from which the salts of a manifest's Merkle leaves come."""
-        return self._derive("leaf salts")
 
     @cached_property
     def database_key(self) -> bytes:
@@ -209,6 +211,7 @@ class Machine:
             "root": signing.write_pem(self.root).decode("ascii"),
             "recipients": self.recipients,
             "keyring": self.keyring and self.keyring.to_json(),
+            "salt": self.leaf_salt_key.hex(),
             "secret": self._secret.hex(),
         }
         key = normalise(passphrase)
@@ -227,6 +230,7 @@ class Machine:
                 root=signing.read_pem(value["root"].encode("ascii")),
                 recipients={str(era): str(text) for era, text in value["recipients"].items()},
                 keyring=value["keyring"] and KeyRing.from_json(value["keyring"]),
+                leaf_salt_key=bytes.fromhex(value["salt"]),
                 _secret=bytes.fromhex(value["secret"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError):

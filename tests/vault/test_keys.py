@@ -381,3 +381,10 @@ def test_normalising_is_stable_and_never_fails(text: str) -> None:
     once = passphrase.normalise(text)
     assert passphrase.normalise(once) == once
     assert passphrase.normalise(unicodedata.normalize("NFD", text)) == once
+
+
+def test_the_salts_of_a_lost_writer_come_back_from_the_passphrase(archive: keys.NewArchive) -> None:
+    ring = keys.unlock(archive.objects.__getitem__, archive.objects, CHOSEN)
+    assert ring.leaf_salt_key(archive.machine.writer) == archive.machine.leaf_salt_key
+    other = ring.enrol(year=2026)[2]
+    assert other.leaf_salt_key != archive.machine.leaf_salt_key
