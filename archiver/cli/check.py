@@ -36,7 +36,6 @@ def command(session: Session, read_data: bool, json_: bool) -> None:
             keyring=machine.keyring if read_data else None,
             read_data=read_data,
             heads={machine.writer: archive.journal.settled()},
-            salts={machine.writer: machine.leaf_salt_key},
         )
     if json_:
         click.echo(as_json(_values(verdict)))

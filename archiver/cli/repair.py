@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.check import fault_values
-from archiver.cli.output import as_json, number, one_line, plural, size, store_name
+from archiver.cli.output import as_json, number, plural, size, store_name
 from archiver.cli.progress import watcher
 from archiver.cli.session import Session, finish
 from archiver.config import Settings, store_url
@@ -41,10 +41,9 @@ def command(session: Session, new: tuple[str, ...], dry_run: bool, json_: bool) 
         report = repair(stores, find_root(stores), watcher(), dry_run=dry_run)
     if json_:
         click.echo(as_json(_values(report)))
-    for url, error in report.failed.items():
-        click.echo(
-            one_line(f"store {store_name(url)}: {error}" + (f" (try: {error.hint})" if error.hint else "")), err=True
-        )
+    for url in report.failed:
+        name = store_name(url)
+        click.echo(f"store {name} failed; if its folder is new or was wiped: mailark repair --new {name}", err=True)
     click.echo(_told(report), err=json_)
     finish(report.exit_code)
 

@@ -244,6 +244,19 @@ def test_a_lost_store_is_filled_only_when_it_is_said_to_be_new(sandbox: Sandbox)
     assert_next_run_completes(sandbox)
 
 
+def test_a_store_that_is_added_is_filled_with_what_the_others_have(sandbox: Sandbox) -> None:
+    sandbox.init()
+    sandbox.run("backup")
+    sandbox.write_config(
+        archive='stores = ["first", "second", "third"]\nwork = "work"\npassphrase_file = "passphrase"\n'
+    )
+    assert_clear(sandbox.run("repair", "--new", "third"), 0, "sound: ")
+    shutil.rmtree(sandbox.home / "first")
+    shutil.rmtree(sandbox.home / "second")
+    sandbox.write_config(archive='stores = ["third"]\nwork = "work"\npassphrase_file = "passphrase"\n')
+    assert_next_run_completes(sandbox)
+
+
 def test_one_store_and_the_passphrase_bring_everything_back(sandbox: Sandbox) -> None:
     sandbox.init()
     sandbox.run("backup")
