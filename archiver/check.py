@@ -55,13 +55,12 @@ def check(
     keyring: KeyRing | None = None,
     read_data: bool = False,
     heads: Mapping[str, int] | None = None,
-    salts: Mapping[str, bytes] | None = None,
 ) -> Verdict:
     """Read every object of every store and compare its hash with what the verified manifests say; no keys are needed.
 
     read_data: decrypt as well, put every message together and compare its hash; needs `keyring`, else AuthError ·
-    heads: the last commit that each writer is known to have made · salts: by writer, the key of its Merkle leaves, as
-    far as known. Memory is bounded by the largest message, and by some 300 bytes an object.
+    heads: the last commit that each writer is known to have made. Memory is bounded by the largest message, and by some
+    300 bytes an object.
     """
     if read_data and keyring is None:
         raise AuthError("messages can only be read with the archive's keys", "Check on a machine that can read.")
@@ -71,9 +70,9 @@ def check(
     verdict = Verdict(
         audit(stores, inventory, monitor), inventory.faults, inventory.unnamed, commits=len(inventory.manifests)
     )
-    if read_data:
+    if read_data and keyring is not None:
         sound = SoundStore(stores, verdict.stores)
-        reading = _Reading(Vault([sound], root, keyring), salts or {}, monitor)
+        reading = _Reading(Vault([sound], root, keyring), keyring, monitor)
         reading.all_of(inventory)
         verdict.messages = reading.messages
         verdict.faults.extend(reading.faults)
@@ -85,7 +84,7 @@ class _Reading:
     """Reads every message from stores whose copies are sound."""
 
     vault: Vault
-    salts: Mapping[str, bytes]
+    keyring: KeyRing
     monitor: Monitor
     messages: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -102,8 +101,8 @@ class _Reading:
         messages = [message for pack in found.values() for message in pack]
         if len(set(messages)) != manifest.messages:
             self._fault(manifest.name, f"{len(set(messages))} messages instead of {manifest.messages}")
-        salt = self.salts.get(manifest.writer)
-        if salt and merkle.root(merkle.leaves(salt, messages)) != manifest.root:
+        leaves = merkle.leaves(self.keyring.leaf_salt_key(manifest.writer), messages)
+        if merkle.root(leaves) != manifest.root:
             self._fault(manifest.name, "the root of its messages differs")
         self._lines(manifest, {name: set(pack) for name, pack in found.items()})
 

@@ -84,7 +84,7 @@ class CommitJournal:
             )
             db.executemany(
                 "INSERT INTO object(seq, name, sha256, size, path) VALUES(?, ?, ?, ?, ?)",
-                [(commit.seq, o.name, o.sha256, o.size, str(o.path)) for o in commit.objects],
+                [(commit.seq, o.name, o.sha256, o.size, str(o.path or "")) for o in commit.objects],
             )
             db.execute("UPDATE pack SET seq = ? WHERE seq IS NULL AND id <= ?", (commit.seq, pending.last_pack))
             db.execute("UPDATE cursor SET seq = ? WHERE seq IS NULL AND id <= ?", (commit.seq, pending.last_cursor))
@@ -99,7 +99,7 @@ class CommitJournal:
 
     def _objects(self, seq: int) -> tuple[Staged, ...]:
         rows = self._state.rows("SELECT name, size, sha256, path FROM object WHERE seq = ? ORDER BY name", (seq,))
-        return tuple(Staged(name, size, sha256, Path(path)) for name, size, sha256, path in rows)
+        return tuple(Staged(name, size, sha256, Path(path) if path else None) for name, size, sha256, path in rows)
 
     def confirmations(self, seq: int) -> frozenset[str]:
         """URLs of the stores that hold this commit."""

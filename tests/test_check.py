@@ -57,7 +57,7 @@ def keyless(archive: SmallArchive, **options: object) -> Verdict:
 
 def with_keys(archive: SmallArchive) -> Verdict:
     machine = archive.made.machine
-    return keyless(archive, keyring=machine.keyring, read_data=True, salts={machine.writer: machine.leaf_salt_key})
+    return keyless(archive, keyring=machine.keyring, read_data=True)
 
 
 def test_a_sound_archive_is_sound(archive: SmallArchive) -> None:

@@ -1,4 +1,4 @@
-"""Real, hostile mail on a real Dovecot: what `age`, `zstd` and `tar` give back is, to the byte, what the server holds."""
+"""Real, hostile mail on a real Dovecot: `age`, `zstd` and `tar` give back, to the byte, what the server holds."""
 
 from __future__ import annotations
 

@@ -30,7 +30,6 @@ def checked(archive: Archive, stores: list[Store]) -> Verdict:
         keyring=machine.keyring,
         read_data=True,
         heads={machine.writer: archive.journal.settled()},
-        salts={machine.writer: machine.leaf_salt_key},
     )
 
 

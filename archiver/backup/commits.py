@@ -19,6 +19,7 @@ from archiver.opening import Archive
 from archiver.vault import age, merkle, zstd
 from archiver.vault.commit import Commit, Outcome, Staged, push
 from archiver.vault.files import write_private
+from archiver.vault.inventory import foundation
 from archiver.vault.manifest import FIRST_PREV, Manifest, ObjectRef, sign
 from archiver.vault.vault import MAX_LINES
 
@@ -81,9 +82,16 @@ class Committer:
         objects = [Staged(p.name, p.size, p.sha256, p.path) for p in pending.packs]
         for era, frames in groupby(sorted(pending.lines, key=lambda line: line[0]), key=lambda line: line[0]):
             objects.append(self._stage_lines(era, b"".join(frame for _, frame in frames)))
+        if self._archive.journal.head()[0] == 0:
+            objects += self._foundation()
         commit, sha256 = self._sign(objects, pending)
         self._archive.journal.record(commit, sha256, pending, self._now())
         self._push()
+
+    def _foundation(self) -> list[Staged]:
+        """Key files and documents: a chain's first manifest names them, so that they are checked and healed like packs."""
+        refs = foundation(self._archive.stores, self._archive.machine.root)
+        return [Staged(ref.name, ref.size, ref.sha256) for ref in refs]
 
     def _stage_lines(self, era: str, frames: bytes) -> Staged:
         """Catalog lines as one sealed object: zstd frames one after another are one zstd file (RFC 8878 section 3)."""
