@@ -43,20 +43,21 @@ def body_html(parts: list[Part], decoder: Decoder) -> str:
 
 
 def _superfluous(parts: list[Part]) -> set[int]:
-    """The HTML parts that say again what a plain part of the same multipart/alternative says (RFC 2046 section
-    5.1.4).
-    """
-    said = {part.group for part in parts if part.group and part.type == "text/plain" and not _is_stub(part, parts)}
+    """The HTML parts that say again what a plain part of their multipart/alternative says (RFC 2046 section 5.1.4)."""
+    html: dict[int, int] = {}
+    for part in parts:
+        if part.group and part.type in _HTML:
+            html[part.group] = html.get(part.group, 0) + part.end - part.start
+    said = {
+        part.group for part in parts if part.group in html and part.type == "text/plain" and not _is_stub(part, html)
+    }
     return {id(part) for part in parts if part.group in said and part.type in _HTML}
 
 
-def _is_stub(part: Part, parts: list[Part]) -> bool:
+def _is_stub(part: Part, html: dict[int, int]) -> bool:
     """A plain alternative like "please view in a browser": short, beside much HTML; or empty."""
     size = part.end - part.start
-    if size > _STUB:
-        return False
-    html = sum(p.end - p.start for p in parts if p.group == part.group and p.type in _HTML)
-    return html > 10 * size or not part.encoded().strip()
+    return size <= _STUB and (html[part.group] > 10 * size or not part.encoded().strip())
 
 
 def decode_part(part: Part, decoder: Decoder) -> str:
@@ -76,7 +77,30 @@ def _read(part: Part, decoder: Decoder) -> str:
     text = decode_part(part, decoder)
     if part.type in _HTML or text[:200].lstrip("\ufeff \t\r\n")[:14].lower().startswith(("<html", "<!doctype html")):
         return html_to_text(text)
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if part.parameters.get("format", "").lower() == "flowed":
+        return _unflow(text, part.parameters.get("delsp", "").lower() == "yes")
+    return text
+
+
+def _unflow(text: str, drop_space: bool) -> str:
+    """Paragraphs in one line each again (RFC 3676 section 4), so that no word or phrase stays cut in two."""
+    out: list[str] = []
+    open_depth = -1
+    for line in text.split("\n"):
+        content = line.lstrip(">")
+        depth = len(line) - len(content)
+        content = content.removeprefix(" ")
+        soft = content.endswith(" ") and content != "-- "
+        if soft and drop_space:
+            content = content[:-1]
+        if depth == open_depth and content != "-- ":
+            out[-1] += content
+        else:
+            out.append(f"{'>' * depth} {content}" if depth else content)
+        open_depth = depth if soft else -1
+    return "\n".join(out)
 
 
 def _clean(text: str) -> str:

@@ -101,6 +101,8 @@ def _decode_quanta(data: bytes) -> bytes:
             kept.append(word.translate(None, foreign) if foreign else word)
         elif kept and kept[-1].endswith(b"="):
             break
+    if not kept:
+        return data
     return b"".join(_decode_run(match.group()) for match in _RUN.finditer(b"".join(kept)))
 
 
