@@ -133,8 +133,8 @@ The archive stays in {folder}: play with it.
   export MAILARK_CONFIG={folder / "mailark.toml"} PATH={Path(sys.executable).parent}:$PATH
   mailark search 发票
   mailark status
-The passphrase is in the file passphrase. The mail server comes back with:
-  python -m examples.imap_server {server.port}""")
+The passphrase is in the file passphrase. The mail server, for another backup, comes back with:
+  cd {Path(__file__).parents[1]} && {sys.executable} -m examples.imap_server {server.port}""")
 
 
 def _free_port() -> int:

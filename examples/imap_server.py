@@ -253,7 +253,7 @@ class ImapServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), Session)
         self.accounts = dict(accounts)
         self.port = int(self.server_address[1])
-        self._thread = threading.Thread(target=self.serve_forever, name="imap server", daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="imap server", daemon=True)
 
     def __enter__(self) -> ImapServer:
         self._thread.start()

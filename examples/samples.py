@@ -61,7 +61,7 @@ def message(letter: Letter, number: int) -> bytes:
         body = whole
     body["From"] = _address(letter.sender, letter.charset)
     body["To"] = _address(letter.to, letter.charset)
-    body["Subject"] = Header(letter.subject, letter.charset).encode()
+    body["Subject"] = Header(letter.subject, letter.charset, header_name="Subject").encode()
     body["Date"] = format_datetime(when(letter))
     body["Message-ID"] = f"<{number:04d}.{when(letter):%Y%m%d}@{parseaddr(letter.sender)[1].partition('@')[2]}>"
     if letter.newsletter:
