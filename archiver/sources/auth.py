@@ -77,4 +77,4 @@ def _quoted(text: str) -> bytes:
     try:
         return quote(text.encode("ascii"))
     except ValueError:
-        raise AuthError("the user name or password holds a line break", "look at the configuration") from None
+        raise AuthError("the user name or password holds a control character", "look at the configuration") from None

@@ -39,7 +39,7 @@ def folders(session: Session) -> list[Folder]:
 
 def with_status(session: Session, found: list[Folder]) -> list[Folder]:
     """The folders with the statuses that are missing asked for, fifty under way at a time."""
-    unknown = [folder for folder in found if folder.status is None]
+    unknown = [folder for folder in found if folder.status is None and names.speakable(folder.raw)]
     commands = [(names.quote(folder.raw), _items(session)) for folder in unknown]
     told: dict[bytes, FolderStatus] = {}
     for folder, reply in zip(unknown, session.run_all("STATUS", commands), strict=True):

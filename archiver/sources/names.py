@@ -12,6 +12,7 @@ import re
 from archiver.model import Folder
 
 _SHIFT = re.compile(rb"&([^-]*)-")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _OUTSIDE = re.compile(r"[^\x20-\x7e]+|&")
 _SLASH_INSIDE = "\N{DIVISION SLASH}"
 
@@ -35,10 +36,15 @@ def encode(name: str) -> bytes:
     return _OUTSIDE.sub(_shift, name).encode("ascii")
 
 
+def speakable(raw: bytes) -> bool:
+    """Whether a quoted string can hold it: no control characters, which imaplib refuses to send as well."""
+    return not _CONTROL.search(raw)
+
+
 def quote(raw: bytes) -> bytes:
-    """An IMAP quoted string. ValueError for CR, LF or NUL, which no quoted string can hold."""
-    if re.search(rb"[\r\n\0]", raw):
-        raise ValueError("a line break or NUL in an IMAP string")
+    """An IMAP quoted string. ValueError when none can hold it."""
+    if not speakable(raw):
+        raise ValueError("a control character in an IMAP string")
     return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from imapclient import IMAPClient, SocketTimeout
-from imapclient.exceptions import IMAPClientError
+from imapclient.exceptions import CapabilityError, IMAPClientError
 
 from archiver.config import AccountSettings
 from archiver.errors import AuthError, ConfigError, ConnectError, ProtocolError, QuotaError
@@ -205,7 +205,10 @@ class Session:
         return frozenset(words.decode("ascii", "replace").upper().split())
 
     def _examine(self, folder: Folder, since: FolderStatus | None) -> Reply:
-        args = [quote(folder.raw)]
+        try:
+            args = [quote(folder.raw)]
+        except ValueError as error:
+            raise ProtocolError(f"{folder.name}: its name has {error}") from None
         if since is not None:
             args.append(b"(QRESYNC (%d %d))" % (since.uidvalidity, since.highestmodseq))
         elif self.condstore:
@@ -241,6 +244,8 @@ def _connect(settings: AccountSettings) -> IMAPClient:
         if settings.security == "starttls":
             client.starttls(context)
         return client
+    except CapabilityError:
+        raise ConnectError(f"{where} does not offer STARTTLS", 'try security = "tls" and its port') from None
     except ssl.SSLCertVerificationError as error:
         hint = "name the certificate of the company's own authority with ca_file"
         raise ConnectError(f"{where}: the certificate is not trusted: {error.verify_message}", hint) from None

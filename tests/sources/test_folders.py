@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from archiver.errors import AuthError, ProtocolError
+from archiver.errors import AuthError, ConnectError, ProtocolError
 from archiver.model import Folder, FolderStatus
 from archiver.sources.imap import ImapSource
 from archiver.sources.providers import GENERIC, PROVIDERS, provider_of
@@ -112,6 +112,24 @@ def test_literal_names(server: ScriptedServer) -> None:
     server.faults = [Lines("LIST", lambda line: line.replace(b'"with space"', literal))]
     found = {folder.name: folder for folder in folders(server)}
     assert found["with space"].status
+
+
+def test_a_name_nobody_can_say_fails_by_name(server: ScriptedServer) -> None:
+    server.extensions = PLAIN
+    literal = b"{4}\r\na\r\nb"
+    server.faults = [
+        Lines("LIST", lambda line: line + b'* LIST () "/" ' + literal + b"\r\n" if b"INBOX" in line else line)
+    ]
+    found = {folder.name: folder for folder in folders(server)}
+    with closing(ImapSource(server.settings(), quick())) as source, pytest.raises(ProtocolError, match="control"):
+        source.listing(found["a\r\nb"], None)
+    assert found["INBOX"].status
+
+
+def test_starttls_is_never_left_out(server: ScriptedServer) -> None:
+    with pytest.raises(ConnectError, match="STARTTLS"):
+        folders(server, security="starttls")
+    assert server.count("LOGIN") == 0
 
 
 def test_list_status_refused_falls_back(server: ScriptedServer) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import mmap
 import os
+import re
 import resource
 import time
 from collections.abc import Sequence
@@ -111,6 +113,17 @@ def test_a_wrong_password(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(AuthError) as caught:
         source.folders()
     assert "not it" not in str(caught.value)
+
+
+def test_neither_passwords_nor_mail_reach_a_log(dovecot: Dovecot, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    user = dovecot.user("quiet")
+    dovecot.append(user, "INBOX", b"Subject: confidential\r\n\r\nunspeakable\r\n")
+    memory = Memory()
+    with closing(ImapSource(settings(dovecot, user))) as source:
+        run(source, memory)
+    assert len(memory.bodies) == 1
+    assert not re.search(r"confidential|unspeakable|LOGIN|\bpw\b", caplog.text)
 
 
 def test_oauth(dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
