@@ -20,6 +20,9 @@ Open = Callable[[bool], Session]
 
 NO_BODY = "the server gives no body for it"
 
+HOPELESS = 20
+"""Connections lost in a row without a single message; halving the largest command down to one message takes ten."""
+
 
 class _Throttled(Exception):  # noqa: N818  # not an error: the server asks to wait, seconds as the argument
     """Leaves the loop over a connection."""
@@ -107,8 +110,18 @@ class Fetching:
             lefts += _halves(first) if len(first) > 1 else []
         self._queue.extend(left for left in lefts if left)
         stream.session.close()
-        self._limits.back_off(self._failures)
         self._failures += 1
+        if self._failures >= HOPELESS:
+            self._give_up(str(error))
+        self._limits.back_off(min(self._failures, 4) - 1)
+
+    def _give_up(self, reason: str) -> None:
+        """The server breaks off whatever it is asked for: what is left is refused by name, and later runs try again."""
+        left = [uid for batch in self._queue for uid in batch] + self._pieces
+        self._queue.clear()
+        self._pieces.clear()
+        self._failed |= dict.fromkeys(left, reason)
+        self._tries.update(dict.fromkeys(self._failed, self._limits.attempts))
 
     def _wait(self, seconds: float, text: bytes) -> None:
         self._failures += 1

@@ -254,8 +254,13 @@ def test_17_server_unavailable(server: ScriptedServer) -> None:
 
 
 def test_17_server_unavailable_for_ever_ends(server: ScriptedServer) -> None:
+    for number in range(200):
+        server.mailbox.append("INBOX", body(number))
     memory = archive(server, Around(b"Server Unavailable. 15\r\n"))
-    assert len(memory.refused) == COUNT and not memory.bodies
+    assert len(memory.refused) == COUNT + 200 and not memory.bodies
+    assert server.connections <= 25
+    server.faults.clear()
+    assert len(archive(server, memory=memory).bodies) == COUNT + 200
 
 
 def test_17_literal_shorter_than_the_data(server: ScriptedServer) -> None:
