@@ -64,9 +64,11 @@ class Bars(Lines):
     def begin(self, task: str, messages: int, size: int) -> None:
         from tqdm import tqdm
 
-        form = "{desc}  {n_fmt}/{total_fmt} {bar:20} {postfix} {remaining} left"
+        form = "{desc}  {n_fmt}/{total_fmt} {bar:20} {unit}, {remaining} left"
         with self._lock, contextlib.suppress(OSError, ValueError):
-            bar = tqdm(total=messages, desc=_named(task), file=self._stream, leave=False, bar_format=form, unit="")
+            bar = tqdm(
+                total=messages, desc=_named(task), file=self._stream, leave=False, bar_format=form, unit="waiting"
+            )
             self._bars[task] = bar, _Rate()
 
     def advance(self, task: str, messages: int, size: int) -> None:
@@ -74,7 +76,7 @@ class Bars(Lines):
             if task in self._bars:
                 bar, rate = self._bars[task]
                 rate.add(messages, size)
-                bar.set_postfix_str(str(rate), refresh=False)
+                bar.unit = str(rate)
                 bar.update(messages)
 
     def end(self, task: str, summary: str) -> None:
