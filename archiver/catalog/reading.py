@@ -17,8 +17,8 @@ from archiver.errors import ConfigError
 from archiver.model import Address, AttachmentInfo, CertificateEntry, MessageId, Place
 
 ORDERS = {
-    "date": "m.moment IS NULL, m.moment DESC, m.id",
-    "-date": "m.moment IS NULL, m.moment, m.id",
+    "date": "m.moment DESC, m.id",
+    "-date": "m.moment NULLS LAST, m.id",
     "size": "m.size DESC, m.id",
     "relevance": "bm25(texts, 8, 4, 2, 1, 4, 1), m.moment DESC, m.id",
 }

@@ -29,6 +29,7 @@ CREATE TABLE messages (
     recipients TEXT,
     attachments TEXT
 );
+CREATE INDEX messages_moment ON messages (moment DESC, id) WHERE pack IS NOT NULL;
 CREATE INDEX messages_message_id ON messages (message_id) WHERE message_id <> '';
 CREATE TABLE packs (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE folders (
