@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from archiver.backup.fetching import Fetchers, units
@@ -81,6 +81,7 @@ class AccountWalk:
             lambda: connect(settings), self._fetch, settings.connections - 1, self._stop
         )
         self._reports: dict[str, FolderReport] = {}
+        self._notes: list[str] = []
         self._error: MailarkError | None = None
 
     def run(self) -> AccountReport:
@@ -88,12 +89,13 @@ class AccountWalk:
         try:
             with closing(self._connect(self._settings)) as source:
                 self._walk(source)
+                self._notes.extend(source.notes)
         except MailarkError as error:
             self._fail(error)
         finally:
             self._fetchers.dismiss()
         reports = tuple(self._reports[name] for name in sorted(self._reports))
-        return AccountReport(self._settings.name, reports, self._error)
+        return AccountReport(self._settings.name, reports, self._error, tuple(dict.fromkeys(self._notes)))
 
     def _walk(self, source: Source) -> None:
         folders = source.folders()
@@ -171,6 +173,7 @@ class AccountWalk:
         rows = self._state.work(state.id)
         cut = list(units(rows))
         gone = len(decided.gone)
+        folder = replace(folder, status=status)  # other connections hold the server to this UIDVALIDITY
         task = _Task(folder, state, status, live - gone, gone, bool(decided.reflag or gone), left=len(cut))
         self._monitor.begin(task.name, len(rows), sum(row.size for row in rows))
         if not cut:

@@ -89,7 +89,7 @@ class Committer:
         self._push()
 
     def _foundation(self) -> list[Staged]:
-        """Key files and documents: a chain's first manifest names them, so that they are checked and healed like packs."""
+        """Key files and documents: a chain's first manifest names them, so that they are healed like packs."""
         refs = foundation(self._archive.stores, self._archive.machine.root)
         return [Staged(ref.name, ref.size, ref.sha256) for ref in refs]
 

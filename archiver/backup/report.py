@@ -33,11 +33,15 @@ class FolderReport:
 
 @dataclass(frozen=True, slots=True)
 class AccountReport:
-    """One account at the end of a run; `error` is what stopped it, if something did."""
+    """One account at the end of a run.
+
+    error: what stopped it, if something did · notes: what an administrator should know of it, failure or not.
+    """
 
     account: str
     folders: tuple[FolderReport, ...]
     error: MailarkError | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -100,6 +104,7 @@ def _account(account: AccountReport) -> dict[str, Any]:
         "account": account.account,
         "exit_code": account.exit_code,
         "error": _error(account.error),
+        "notes": list(account.notes),
         "folders": [_folder(folder) for folder in account.folders],
     }
 

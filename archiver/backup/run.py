@@ -22,6 +22,7 @@ from archiver.monitor import Monitor
 from archiver.opening import Archive
 from archiver.sources.imap import ImapSource
 from archiver.sources.interface import Source
+from archiver.sources.limits import Limits
 
 ACCOUNTS_AT_ONCE = 4
 
@@ -51,7 +52,7 @@ def backup(
     options: Options,
     monitor: Monitor,
     *,
-    connect: Connect = ImapSource,
+    connect: Connect | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> RunReport:
     """Archive what is new in every account, and commit it to the stores.
@@ -60,6 +61,7 @@ def backup(
     ConfigError for an account that is not configured, IntegrityError when a store contradicts this writer's chain.
     """
     accounts = _chosen(archive, options)
+    connect = connect or (lambda settings: ImapSource(settings, Limits(spool=archive.work.spool)))
     if options.dry_run:
         return preview(archive.state, accounts, options.wants, connect, now)
     started = now()

@@ -47,6 +47,9 @@ class Source(Protocol):
     Raises AuthError, ConnectError, QuotaError (throttled) for the account, ProtocolError for one folder.
     """
 
+    notes: list[str]
+    """What an administrator should know of the account."""
+
     def folders(self) -> list[Folder]:
         """Every folder that can hold messages, with its status where one round trip gives it."""
 
