@@ -64,7 +64,7 @@ _TOKEN = re.compile(
     r"""(?P<blank>[\s，；]+)
     | (?P<open>[(（]) | (?P<close>[)）])
     | (?P<minus>-(?=[^\s，；)）]))
-    | (?:(?P<field>[A-Za-z][A-Za-z-]*)[:：])?
+    | (?:(?P<field>[A-Za-z][A-Za-z-]*)[:：](?!//))?
       (?: "(?P<plain>(?:[^"\\]|\\.)*+)"(?P<star>\*?) | [“”](?P<curly>[^“”]*+)[“”](?P<curlystar>\*?)
         | (?P<bare>[^\s()（）"“”，；]++) )?""",
     re.VERBOSE | re.DOTALL,

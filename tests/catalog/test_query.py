@@ -73,6 +73,7 @@ MEANINGS: list[tuple[str, Node]] = [
     ("合同，发票", And((Words("", "合同"), Words("", "发票")))),
     ("PI-2024-0815", Words("", "PI-2024-0815")),
     ("10:30", Words("", "10:30")),
+    ("https://example.com/a?b=1", Words("", "https://example.com/a?b=1")),
     ("and or not", And((Words("", "and"), Words("", "or"), Words("", "not")))),
     ('"OR"', Words("", "OR")),
 ]

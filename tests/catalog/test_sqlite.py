@@ -11,7 +11,7 @@ import pytest
 
 from archiver.catalog.lines import dump, load
 from archiver.catalog.sqlite import SqliteCatalog
-from archiver.errors import IntegrityError, MailarkError
+from archiver.errors import IntegrityError, MailarkError, QuotaError
 from archiver.sealed_db import open_database
 from tests.catalog.entries import CONTRACT, KEY, digest, fill, ids, message, place
 
@@ -97,6 +97,17 @@ def test_an_error_in_the_lines_loses_the_batch_and_nothing_else(catalog: SqliteC
         catalog.add(load(dump([message(3, "word")]) + b"{"))
     catalog.seal("w", 2)
     assert ids(catalog.search("word")) == [digest(1)]
+
+
+def test_a_full_disk_is_a_quota_error_and_loses_the_batch_alone(catalog: SqliteCatalog) -> None:
+    fill(catalog, message(1, "word"))
+    catalog._writer.pragma("max_page_count", catalog._writer.pragma("page_count") + 20)
+    with pytest.raises(QuotaError):
+        catalog.add([message(n, f"word {digest(n)}") for n in range(2, 3000)])
+    catalog._writer.pragma("max_page_count", 10**9)
+    assert len(catalog.search("word")) == 1
+    fill(catalog, message(2, "word"), seq=2)
+    assert len(catalog.search("word")) == 2
 
 
 def test_damage_is_an_integrity_error(path: Path) -> None:
