@@ -23,6 +23,7 @@ _SUPERSETS = {
     "x_gb2312": "gb18030",
     "gb2312_charset": "gb18030",
     "gb_2312": "gb18030",
+    "gb_2312_80": "gb18030",
     "chinesegb": "gb18030",
     "chinesesimplified": "gb18030",
     "gb": "gb18030",
@@ -34,6 +35,7 @@ _SUPERSETS = {
     "shift_jis": "cp932",
     "shift_jis_2004": "cp932",
     "x_sjis": "cp932",
+    "windows_31j": "cp932",
     "euc_kr": "cp949",
     "johab": "johab",
     "iso2022_jp": "iso2022_jp_ext",
@@ -116,13 +118,14 @@ def codec_of(label: str) -> str | None:
     name = _SEPARATORS.sub("_", label[:64].partition("*")[0].lower()).strip("_")
     if not name:
         return ""
-    for candidate in (name, aliases.get(name, ""), name.replace("windows_", "cp").replace("x_", "", 1)):
-        if candidate in _SUPERSETS:
-            return _SUPERSETS[candidate]
-        if candidate in _PLAIN_NAMES and candidate not in _NO_CHARSETS:
-            return candidate
-    resolved = aliases.get(name.replace("x_", "", 1), "")
-    return _SUPERSETS.get(resolved, resolved) if resolved and resolved not in _NO_CHARSETS else None
+    for variant in (name, name.removeprefix("x_"), name.removeprefix("cs"), name.replace("windows_", "cp")):
+        codec = aliases.get(variant, variant)
+        for known in (variant, codec):
+            if known in _SUPERSETS:
+                return _SUPERSETS[known]
+        if codec in _PLAIN_NAMES and codec not in _NO_CHARSETS:
+            return codec
+    return None
 
 
 class Decoder:

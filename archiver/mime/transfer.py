@@ -92,8 +92,8 @@ def _decode_quanta(data: bytes) -> bytes:
     text.
     """
     kept: list[bytes] = []
-    for line in data.replace(b"\r", b"\n").split(b"\n"):
-        word = line.split(None, 1)[0] if line.strip() else b""
+    for line in filter(bytes.strip, data.replace(b"\r", b"\n").split(b"\n")):
+        word = line.split(None, 1)[0]
         if not word.endswith(b"="):
             word = line.strip()
         foreign = word.translate(None, _ALPHABET + b"=")

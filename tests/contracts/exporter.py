@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import pytest
+
 from archiver.mime import parse
 from archiver.model import Place
 from exporters.interface import Exporter, Outgoing, Report
@@ -136,6 +138,18 @@ class ExporterContract:
         self.check(report, messages, tmp_path, failed=len(BODIES) // 2)
         assert {problem.account for problem in report.failed} == {"blocked@example.com"}
         assert (tmp_path / "blocked@example.com").read_text() == "a file where a folder should be"
+
+    def test_a_write_that_fails_in_the_middle_leaves_nothing_behind(self, exporter: Exporter, tmp_path: Path) -> None:
+        resource = pytest.importorskip("resource", reason="file size limits are a Unix thing")
+        messages = [outgoing(BODIES[0]), outgoing(samples.attachment(bytes(60_000))), outgoing(BODIES[1])]
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
+        try:
+            report = exporter.export(messages, tmp_path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        self.check(report, messages, tmp_path, failed=1)
+        assert list(tmp_path.rglob(".*")) == []
 
     def test_an_interrupted_export_leaves_no_half_file(self, exporter: Exporter, tmp_path: Path) -> None:
         def broken() -> Iterator[Outgoing]:

@@ -85,8 +85,8 @@ def test_encoded_word_inside_ascii_text() -> None:
 )
 def test_gb_labels_mean_gb18030(label: str) -> None:
     text = "朱镕基，喆，𠀀，€ 1,200"
-    raw = message(f"Subject: x\nContent-Type: text/plain; charset={label}\n", text.encode("gb18030"))
-    assert parse(raw).text == text
+    parsed = parse(message(f"Subject: x\nContent-Type: text/plain; charset={label}\n", text.encode("gb18030")))
+    assert (parsed.text, parsed.defects) == (text, ())
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,7 @@ def test_gb_labels_mean_gb18030(label: str) -> None:
         ("big5", "big5hkscs", "裝船通知：㗎，啫，恒生"),
         ("chinesebig5", "big5", "請確認付款條件"),
         ("shift_jis", "cp932", "①株式会社㈱ 髙橋様"),
+        ("windows-31j", "cp932", "①株式会社㈱ 髙橋様"),
         ("euc-kr", "cp949", "똠방각하 계약서"),
         ("ks_c_5601-1987", "cp949", "계약서 확인"),
         ("iso-8859-1", "cp1252", "“Quoted” – 1 000 €"),
@@ -123,11 +124,18 @@ def test_latin1_label_with_utf8_body() -> None:
     assert parse(message("Subject: x\nContent-Type: text/plain; charset=iso-8859-1\n", "café")).text == "café"
 
 
-def test_one_damaged_byte_does_not_change_the_charset() -> None:
-    data = (CHINESE * 3).encode()
-    parsed = parse(message("Subject: x\nContent-Type: text/plain; charset=utf-8\n", data[:40] + b"\xff" + data[40:]))
-    assert parsed.text.replace("\ufffd", "").startswith(CHINESE[:10])
-    assert "text with undecodable bytes" in parsed.defects
+@pytest.mark.parametrize("charset", ["utf-8", "gb2312"])
+def test_one_damaged_byte_does_not_change_the_charset(charset: str) -> None:
+    data = (CHINESE * 3).encode(charset)
+    raw = message(f"Subject: x\nContent-Type: text/plain; charset={charset}\n", data + b"\xff\n" + data)
+    assert parse(raw).text == f"{CHINESE * 3}\ufffd\n{CHINESE * 3}"
+    assert parse(raw).defects == ("text with undecodable bytes",)
+
+
+def test_the_labels_of_a_message_tell_the_charset_of_its_raw_header() -> None:
+    raw = "견적서".encode("cp949")
+    assert parse(message(b"Subject: " + raw + b"\nContent-Type: text/plain; charset=euc-kr\n")).subject == "견적서"
+    assert parse(message(b"Subject: " + raw + f"\nFrom: {word('김', 'euc-kr')} <k@x>\n".encode())).subject == "견적서"
 
 
 @pytest.mark.parametrize(
@@ -180,7 +188,10 @@ def test_base64_padding_in_mid_stream() -> None:
     assert found.size == 11
 
 
-@pytest.mark.parametrize("junk", [b"_______\nA list's footer: http://example.com/\n", b" ignored\n", b"!!\n"])
+@pytest.mark.parametrize(
+    "junk",
+    [b"_______\nA list's footer: http://example.com/\n", b" ignored\n", b"!!\n", b"_______\nFooterWithoutBlanks\n"],
+)
 def test_base64_with_junk_below(junk: bytes) -> None:
     data = base64.encodebytes(bytes(range(250))).rstrip(b"\n") + (b"" if junk.startswith(b" ") else b"\n") + junk
     raw = message("Subject: x\nContent-Type: application/pdf\nContent-Transfer-Encoding: base64\n", data)

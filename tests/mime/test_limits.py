@@ -162,3 +162,16 @@ def test_truncated_is_said() -> None:
     parsed = parse(raw[:50_000], truncated=True)
     assert parsed.text == "See the file."
     assert "only the beginning was parsed" in parsed.defects
+
+
+def test_a_business_message_is_parsed_in_a_fraction_of_a_millisecond() -> None:
+    for size in (2_500, 6_000, 10_000):
+        raw = samples.business(size)
+        spent = []
+        for _ in range(200):
+            started = time.perf_counter()
+            parse(raw)
+            spent.append(time.perf_counter() - started)
+        median = sorted(spent)[100]
+        print(f"{len(raw)} bytes: {median * 1e6:.0f} µs")
+        assert median < 1e-3
