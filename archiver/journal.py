@@ -127,11 +127,11 @@ class CommitJournal:
     def release(self, seq: int) -> None:
         """All stores hold the commit: its spool files go."""
         paths = [staged.path for staged in self._objects(seq) if staged.path is not None]
-        for path in paths:
-            path.unlink(missing_ok=True)
         with self._state.transaction() as db:
             db.execute("UPDATE commits SET released = 1, manifest = NULL WHERE seq = ?", (seq,))
             db.execute("DELETE FROM object WHERE seq = ?", (seq,))
+        for path in paths:  # a kill in between leaves files that no record speaks of: the next run sweeps them
+            path.unlink(missing_ok=True)
 
     def files(self) -> frozenset[Path]:
         """The spool files that are still needed."""

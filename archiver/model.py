@@ -88,7 +88,7 @@ class AttachmentInfo:
 
 @dataclass(frozen=True, slots=True)
 class MessageEntry:
-    """Catalog line: a stored message and what was understood of it. `pack` is an object name, `date` the Date header."""
+    """Catalog line: a stored message, and what was understood of it. `pack`: object name; `date`: the Date header."""
 
     id: MessageId
     size: int

@@ -18,6 +18,7 @@ from archiver.monitor import Monitor
 from archiver.opening import Archive
 from archiver.vault import age, merkle, zstd
 from archiver.vault.commit import Commit, Outcome, Staged, push
+from archiver.vault.copying import file_is
 from archiver.vault.files import write_private
 from archiver.vault.inventory import foundation
 from archiver.vault.manifest import FIRST_PREV, Manifest, ObjectRef, sign
@@ -138,9 +139,14 @@ class Committer:
             yield zstd.decompress(frame, limit=MAX_LINES)
 
     def _staged_lines(self, commit: Commit) -> Iterator[bytes]:
+        vault = self._archive.vault
         for staged in commit.objects:
-            if staged.name.startswith("catalog/") and staged.path is not None:
-                yield from self._archive.vault.unseal_lines(staged.name, staged.path.read_bytes())
+            if staged.name.startswith("catalog/"):
+                if staged.path is not None and file_is(staged.path, staged):
+                    sealed = staged.path.read_bytes()
+                else:
+                    sealed = vault.object(staged.name, staged.sha256)
+                yield from vault.unseal_lines(staged.name, sealed)
 
     def _sweep(self) -> None:
         """Files of the spool that no record speaks of are what a killed run was writing."""
