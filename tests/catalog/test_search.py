@@ -107,6 +107,21 @@ def test_without_a_date_header_the_earliest_internaldate_counts(catalog: SqliteC
     assert [hit.date for hit in catalog.search("", sort="-date")] == [START, day(3), None]
 
 
+def test_a_day_is_from_midnight_to_midnight(catalog: SqliteCatalog) -> None:
+    midnight = datetime(2024, 8, 16, tzinfo=SHANGHAI)
+    second = timedelta(seconds=1)
+    fill(catalog, *(message(number, date=midnight + number * second) for number in (-1, 0, 86_399, 86_400)))
+    assert ids(catalog.search("date:2024-08-16")) == [digest(86_399), digest(0)]
+    assert ids(catalog.search("before:2024-08-16")) == [digest(-1)]
+    assert ids(catalog.search("after:2024-08-17")) == [digest(86_400)]
+
+
+def test_a_date_header_counts_before_the_internaldate(catalog: SqliteCatalog) -> None:
+    fill(catalog, message(), place(date=day(-5)))
+    assert catalog.search("date:2024-08-10") == []
+    assert [hit.date for hit in catalog.search("date:2024-08-15")] == [START]
+
+
 def test_order_and_limit(catalog: SqliteCatalog) -> None:
     rows = [message(n, "word " * n + "filler " * 9, size=1000 - n, date=day(n)) for n in range(1, 6)]
     fill(catalog, *rows, message(6, "x", subject="word", date=day(-1), size=1))
