@@ -101,12 +101,18 @@ def _decoded_spec(addr: str, decoder: Decoder) -> str:
 
 
 def _decoded(text: str, decoder: Decoder) -> str:
-    return decode_words(text, decoder).strip(" \t'\"") if text else ""
+    return _unquoted(decode_words(text, decoder)) if text else ""
+
+
+def _unquoted(name: str) -> str:
+    """Without quotes around the whole name, which many programs add inside an encoded word or doubly."""
+    name = name.strip()
+    return name[1:-1].strip() if len(name) > 1 and name[0] == name[-1] and name[0] in "'\"" else name
 
 
 def _split_decoded(text: str) -> tuple[str, str]:
     """A whole address inside one encoded word: `张三 <z@x>`, or only `z@x`."""
     name, opened, rest = text.partition("<")
     if opened and "@" in rest:
-        return name.strip(" \"'"), one_line(rest.partition(">")[0].strip())
+        return _unquoted(name), one_line(rest.partition(">")[0].strip())
     return ("", text) if "@" in text and " " not in text else (text, "")

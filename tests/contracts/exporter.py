@@ -141,7 +141,8 @@ class ExporterContract:
 
     def test_a_write_that_fails_in_the_middle_leaves_nothing_behind(self, exporter: Exporter, tmp_path: Path) -> None:
         resource = pytest.importorskip("resource", reason="file size limits are a Unix thing")
-        messages = [outgoing(BODIES[0]), outgoing(samples.attachment(bytes(60_000))), outgoing(BODIES[1])]
+        big = outgoing(samples.attachment(bytes(60_000)), place(folder="Big"))
+        messages = [outgoing(BODIES[0]), big, outgoing(BODIES[1])]
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
         try:

@@ -111,6 +111,8 @@ def test_a_group_of_addresses_is_flattened() -> None:
         ("John <j@x", Address("John", "j@x")),
         ('"John <j@x>', Address("John", "j@x")),
         ("<j@x>", Address("", "j@x")),
+        ("'John Smith' <j@x>", Address("John Smith", "j@x")),
+        ("John O' <j@x>", Address("John O'", "j@x")),
     ],
 )
 def test_addresses(value: str, expected: Address) -> None:
