@@ -20,9 +20,12 @@ from archiver.model import Body
 from archiver.vault import age, index, tar, zstd
 from archiver.vault.index import MAX_FRAME, Index
 
-TEXT_FRAME = 512 * 1024
-"""Bytes of tar from which on a frame of messages is closed. 64 KiB would compress 20 % worse, 1 MiB 5 % better; but who
+TEXT_FRAME = 1024 * 1024
+"""Bytes of tar from which on a frame of messages is closed. 64 KiB would compress 20 % worse, 2 MiB 3 % better; but who
 reads one message has to read a whole frame."""
+
+TEXT_LEVEL = 5
+"""Zstandard level of messages: 4 % smaller than at level 3 for 4 ms more a MiB. Attachments hardly care: 3."""
 
 SEGMENT_FRAME = 256 * 1024
 """The same for segments: attachments hardly compress together, and a smaller frame is less to read for one."""
@@ -57,15 +60,15 @@ class PackWriter:
     Raises QuotaError when the disk is full, StoreError when it fails; the pack is then lost, `abort` removes the file.
     """
 
-    def __init__(self, path: Path, recipient: age.Recipient, *, era: str, level: int = 3) -> None:
+    def __init__(self, path: Path, recipient: age.Recipient, *, era: str, level: int = TEXT_LEVEL) -> None:
         if not ERA.fullmatch(era):
             raise MailarkError(f"not the name of an era: {era}")
         self._path, self._era = path, era
         self._hashes: dict[str, bytes] = {}
         self._index: list[tuple[str, int]] = []
         self._frames: list[tuple[int, int]] = []
-        self._texts, self._segments = _Frame(TEXT_FRAME), _Frame(SEGMENT_FRAME)
-        self._zstd = zstd.Compressor(level)
+        self._texts = _Frame(TEXT_FRAME, zstd.Compressor(level))
+        self._segments = _Frame(SEGMENT_FRAME, zstd.Compressor(min(level, 3)))
         with _disk():
             self._file = path.open("wb", buffering=_BUFFER)
             self._age = age.Writer(self._file, [recipient])
@@ -90,7 +93,7 @@ class PackWriter:
         if frame.size + total > MAX_FRAME:
             self._flush(frame)
         if total > MAX_FRAME:
-            self._large(name, head, data)
+            self._large(frame, name, head, data)
             return
         frame.take(name, head, data if isinstance(data, bytes) else bytes(data))
         if frame.size >= frame.full:
@@ -123,27 +126,27 @@ class PackWriter:
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 
-    def _large(self, name: str, head: bytes, data: Body) -> None:
+    def _large(self, frame: _Frame, name: str, head: bytes, data: Body) -> None:
         """A member above one frame's limit: frames of its own, cut from a view of it."""
         self._index.append((name, len(data)))
         with memoryview(data) as view:
             room = MAX_FRAME - len(head)
-            self._emit([head, view[:room]], MAX_FRAME)
+            self._emit(frame, [head, view[:room]], MAX_FRAME)
             for start in range(room, len(view), MAX_FRAME):
                 piece = view[start : start + MAX_FRAME]
                 rest = tar.END[: -len(piece) % tar.BLOCK]
-                self._emit([piece, rest], len(piece) + len(rest))
+                self._emit(frame, [piece, rest], len(piece) + len(rest))
 
     def _flush(self, frame: _Frame) -> None:
         if frame.size:
             self._index += frame.members
-            self._emit(frame.pieces, frame.size)
+            self._emit(frame, frame.pieces, frame.size)
             frame.clear()
 
-    def _emit(self, pieces: Sequence[bytes | memoryview], size: int) -> None:
+    def _emit(self, frame: _Frame, pieces: Sequence[bytes | memoryview], size: int) -> None:
         compressed = 0
         with _disk():
-            for out in self._zstd.frame(pieces, size):
+            for out in frame.compressor.frame(pieces, size):
                 compressed += len(out)
                 self._age.write(out)
         self._frames.append((compressed, size))
@@ -258,8 +261,9 @@ class PackReader:
 class _Frame:
     """Members that wait for their frame to be full."""
 
-    def __init__(self, full: int) -> None:
+    def __init__(self, full: int, compressor: zstd.Compressor) -> None:
         self.full = full
+        self.compressor = compressor
         self.clear()
 
     def clear(self) -> None:
