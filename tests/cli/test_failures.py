@@ -10,10 +10,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from archiver.vault.keys import era_of
 from tests.cli.sandbox import PROGRAM, WHEN, Done, Sandbox, message
 
 
@@ -116,9 +118,11 @@ def test_a_store_that_is_gone_is_8_and_is_brought_up_to_date_later(sandbox: Sand
 
 def test_a_store_that_cannot_be_written_is_8(sandbox: Sandbox) -> None:
     sandbox.init()
-    (sandbox.home / "second" / "packs").write_text("in the way")
+    in_the_way = sandbox.home / "second" / "packs" / era_of(datetime.now(UTC))
+    in_the_way.parent.mkdir()
+    in_the_way.write_text("a file where a folder must be")
     assert_clear(sandbox.run("backup"), 8, "lacks 1 commit", "NOT complete (exit code 8)")
-    (sandbox.home / "second" / "packs").unlink()
+    in_the_way.unlink()
     assert_next_run_completes(sandbox)
 
 
