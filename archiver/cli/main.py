@@ -20,6 +20,11 @@ from archiver.toml_table import did_you_mean
 INTERRUPTED = 130
 TERMINATED = 143
 
+
+class Terminated(BaseException):
+    """SIGTERM came; it unwinds like Ctrl-C does, so that locks are let go and spooled files closed."""
+
+
 COMMANDS = {
     "init": "Make a new archive and its recovery sheet.",
     "account": "List the configured accounts, or try their logins.",
@@ -114,6 +119,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 1
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted; what was committed is safe, the next run goes on", "", INTERRUPTED)
+    except Terminated:
+        return _say("ended by SIGTERM; what was committed is safe, the next run goes on", "", TERMINATED)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "mailark"
         return _say(error.format_message(), f"{where} --help", 2)
@@ -142,8 +149,7 @@ def _say(text: str, hint: str, code: int) -> int:
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM unwinds like Ctrl-C does, so that locks are let go and spooled files closed."""
-    sys.exit(TERMINATED)
+    raise Terminated
 
 
 if __name__ == "__main__":
