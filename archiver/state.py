@@ -19,34 +19,9 @@ import apsw
 from archiver.model import Folder, FolderStatus, MessageId, Row
 from archiver.sealed_db import open_database, translated
 from archiver.sources.interface import Known
+from archiver.state_tables import prepare
 
 Value = None | int | float | str | bytes
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS folder(
-  id INTEGER PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL, raw BLOB NOT NULL, epoch INTEGER NOT NULL,
-  uidvalidity INTEGER NOT NULL, uidnext INTEGER, messages INTEGER, modseq INTEGER, live INTEGER NOT NULL DEFAULT 1,
-  announced INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0, UNIQUE(account, name, epoch));
-CREATE TABLE IF NOT EXISTS place(
-  folder INTEGER NOT NULL, uid INTEGER NOT NULL, message BLOB NOT NULL, flags TEXT NOT NULL,
-  PRIMARY KEY(folder, uid)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS work(
-  folder INTEGER NOT NULL, uid INTEGER NOT NULL, flags TEXT NOT NULL, size INTEGER NOT NULL, date TEXT,
-  attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, PRIMARY KEY(folder, uid)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS message(
-  era TEXT NOT NULL, id BLOB NOT NULL, pack INTEGER NOT NULL, PRIMARY KEY(era, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS segment(
-  era TEXT NOT NULL, name TEXT NOT NULL, pack INTEGER NOT NULL, PRIMARY KEY(era, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pack(
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, path TEXT NOT NULL,
-  seq INTEGER);
-CREATE TABLE IF NOT EXISTS lines(id INTEGER PRIMARY KEY, era TEXT NOT NULL, data BLOB NOT NULL, seq INTEGER);
-CREATE TABLE IF NOT EXISTS cursor(
-  id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL,
-  messages INTEGER NOT NULL, modseq INTEGER NOT NULL, seq INTEGER);
-CREATE TABLE IF NOT EXISTS run(
-  id INTEGER PRIMARY KEY, started TEXT NOT NULL, ended TEXT, exit_code INTEGER, report TEXT);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +39,8 @@ class FolderState:
     """Runs in a row in which the server's status alone said that nothing changed."""
     announced: bool
     """Whether a durable catalog line says that this epoch began."""
+    sweep: int = 0
+    """Where the flag sweep of a large folder goes on (see `Known.sweep`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +84,8 @@ class Batch:
     """Folder ids whose epoch `lines` announces."""
     closed: list[int] = field(default_factory=list)
     """Folder ids whose epoch is over; `gone` has all their places."""
+    swept: list[tuple[int, int]] = field(default_factory=list)
+    """(folder id, where its next flag sweep goes on)"""
 
     def __bool__(self) -> bool:
         return bool(self.lines or self.pack or self.cursors or self.opened or self.closed)
@@ -122,10 +101,13 @@ class State:
 
     @classmethod
     def open(cls, path: Path, key: bytes) -> State:
-        """Open or make the database; `key` is 32 bytes. IntegrityError if the key does not fit."""
+        """Open or make the database, bringing an older one up to date; `key` is 32 bytes.
+
+        IntegrityError if the key does not fit, ConfigError if a newer version of the program made it.
+        """
         state = cls(path, open_database(path, key))
         with state.transaction() as db:
-            db.execute(SCHEMA)
+            prepare(db)
         return state
 
     def close(self) -> None:
@@ -148,7 +130,7 @@ class State:
     def folders(self, account: str) -> tuple[dict[str, FolderState], list[FolderState]]:
         """The current epoch of every folder of the account, by name; and older ones a crash kept from being closed."""
         rows = self.rows(
-            "SELECT id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped, announced "
+            "SELECT id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped, announced, sweep "
             "FROM folder WHERE account = ? AND live = 1 ORDER BY name, epoch",
             (account,),
         )
@@ -182,7 +164,7 @@ class State:
         rows = self.rows("SELECT uid, flags FROM place WHERE folder = ?", (folder.id,))
         interned: dict[str, tuple[str, ...]] = {}
         flags = {uid: interned.setdefault(text, tuple(text.split())) for uid, text in rows}
-        return Known(folder.cursor or FolderStatus(folder.uidvalidity, 0, 0), flags)
+        return Known(folder.cursor or FolderStatus(folder.uidvalidity, 0, 0), flags, folder.sweep)
 
     def count_places(self, folder_id: int) -> int:
         return int(self.rows("SELECT count(*) FROM place WHERE folder = ?", (folder_id,))[0][0])
@@ -292,9 +274,9 @@ class State:
 
 
 def _folder_state(row: Sequence[Any]) -> FolderState:
-    folder_id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped, announced = row
+    folder_id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped, announced, sweep = row
     cursor = None if uidnext is None else FolderStatus(uidvalidity, uidnext, messages, modseq)
-    return FolderState(folder_id, account, name, raw, epoch, uidvalidity, cursor, skipped, bool(announced))
+    return FolderState(folder_id, account, name, raw, epoch, uidvalidity, cursor, skipped, bool(announced), sweep)
 
 
 def _record_pack(db: apsw.Connection, batch: Batch, pack: PackRecord) -> None:
@@ -323,6 +305,7 @@ def _record_places(db: apsw.Connection, batch: Batch) -> None:
         [(" ".join(flags), f, u) for f, u, flags in batch.reflagged],
     )
     db.executemany("DELETE FROM place WHERE folder = ? AND uid = ?", batch.gone)
+    db.executemany("UPDATE folder SET sweep = ? WHERE id = ?", [(uid, f) for f, uid in batch.swept])
     db.executemany("UPDATE folder SET announced = 1 WHERE id = ?", [(f,) for f in batch.opened])
     db.executemany("UPDATE folder SET live = 0 WHERE id = ?", [(f,) for f in batch.closed])
     db.executemany("DELETE FROM work WHERE folder = ?", [(f,) for f in batch.closed])

@@ -52,7 +52,7 @@ def changed(known: FolderStatus | None, status: FolderStatus | None, live: int |
 
     live: how many places are archived and still there; a folder of which something is missing is never passed over.
     With modification sequences equal numbers mean that nothing changed (RFC 7162 section 3.1.1); without, only that
-    the set of messages is the same: flags are then brought up to date when a folder is verified.
+    the set of messages is the same: the folder is opened to compare flags.
     """
     if known is None or status is None or not status.uidnext or not continues(known, status):
         return True
@@ -60,12 +60,13 @@ def changed(known: FolderStatus | None, status: FolderStatus | None, live: int |
         return True
     if (known.uidnext, known.messages) != (status.uidnext, status.messages):
         return True
-    return known.highestmodseq != status.highestmodseq
+    unknown = not status.highestmodseq and status.messages > 0
+    return unknown or known.highestmodseq != status.highestmodseq
 
 
 def unsure(known: Known) -> Known:
     """The same without a modification sequence: a source then lists every UID with its flags. To verify a folder."""
-    return replace(known, status=replace(known.status, highestmodseq=0))
+    return replace(known, status=replace(known.status, highestmodseq=0), sweep=None)
 
 
 def _gone(known: Known, listing: Listing) -> frozenset[int]:

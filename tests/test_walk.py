@@ -68,7 +68,7 @@ def test_most_of_a_folder_vanished_is_verified_first() -> None:
     found = walk.plan(KNOWN, listing)
     assert found.verify and found.gone == ()
     assert not walk.plan(KNOWN, Listing(STATUS, [], None, frozenset({1}))).verify
-    assert walk.unsure(KNOWN).status.highestmodseq == 0
+    assert walk.unsure(replace(KNOWN, sweep=5)) == Known(replace(STATUS, highestmodseq=0), KNOWN.flags, None)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,8 @@ def test_most_of_a_folder_vanished_is_verified_first() -> None:
         (STATUS, replace(STATUS, highestmodseq=51), None, True),
         (STATUS, replace(STATUS, uidvalidity=8), None, True),
         (STATUS, replace(STATUS, uidnext=0), None, True),
-        (replace(STATUS, highestmodseq=0), replace(STATUS, highestmodseq=0), 3, False),
+        (replace(STATUS, highestmodseq=0), replace(STATUS, highestmodseq=0), 3, True),
+        (FolderStatus(7, 10, 0), FolderStatus(7, 10, 0), 0, False),
     ],
 )
 def test_which_folders_are_opened(

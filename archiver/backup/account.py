@@ -147,6 +147,7 @@ class AccountWalk:
             state = self._state.open_epoch(self._settings.name, folder, listing.status.uidvalidity)
         self._announce(state)
         self._note_changes(state, decided.reflag, decided.gone)
+        self._note_sweep(state, listing.sweep)
         self._state.plan(state.id, decided.fetch)
         if listing.uids is not None:
             self._drop_vanished_work(state, listing.uids)
@@ -205,6 +206,11 @@ class AccountWalk:
 
         if flags or ended or closed:
             self._intake.note([*flags, *ended], record)
+
+    def _note_sweep(self, state: FolderState, sweep: int | None) -> None:
+        """Where the comparison of a large folder's flags goes on, durable together with what this window brought."""
+        if sweep is not None:
+            self._intake.note((), lambda batch: batch.swept.append((state.id, sweep)))
 
     def _close_epoch(self, state: FolderState) -> None:
         """Its places are no longer on the server; what they held stays archived."""

@@ -15,10 +15,15 @@ GONE = "gone from the server before it was fetched"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the writer remembers of a folder's current epoch: the committed cursor and the live places (UID: flags)."""
+    """What the writer remembers of a folder's current epoch: the committed cursor and the live places (UID: flags).
+
+    sweep: where the server has no modification sequences and the folder is large, flags are compared by windows, and
+    the next one ends below this UID (0: begin at the newest). None: compare all flags now.
+    """
 
     status: FolderStatus
     flags: Mapping[int, tuple[str, ...]]
+    sweep: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +33,14 @@ class Listing:
     rows: metadata of every message not in `Known`, plus every one whose flags may have changed.
     uids: all UIDs on the server, or None when the server did not have to be asked (then `vanished` is complete).
     vanished: UIDs reported gone (RFC 7162), already verified where the number was suspicious.
+    sweep: the next `Known.sweep`; None when all changed flags are in `rows`.
     """
 
     status: FolderStatus
     rows: Sequence[Row]
     uids: frozenset[int] | None
     vanished: frozenset[int] = frozenset()
+    sweep: int | None = None
 
 
 def continues(old: FolderStatus, new: FolderStatus) -> bool:

@@ -18,6 +18,8 @@ class Limits:
     """Sizes in bytes. Measured over 80 ms of distance: four commands under way fill a 100 Mbit/s line.
 
     `attempts`: how often one message, or one connection, is tried; `longest_wait`: seconds a server may ask us to wait.
+    `sweep_whole`: messages up to which a folder without modification sequences has all its flags compared in each run;
+    of a larger one the `sweep_newest` are, and `sweep_turn` of the others in turn.
     `spool`: where huge messages lie while they come in (None: the system's temporary folder).
     """
 
@@ -29,6 +31,9 @@ class Limits:
     largest: int = 4096 * MIB
     attempts: int = 3
     longest_wait: float = 300.0
+    sweep_whole: int = 5000
+    sweep_newest: int = 2000
+    sweep_turn: int = 3000
     spool: Path | None = None
     sleep: Callable[[float], None] = time.sleep
 

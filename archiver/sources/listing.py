@@ -6,6 +6,7 @@ the server claims must come out; when it does not, every UID is listed.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from archiver.errors import ProtocolError
 from archiver.model import Folder, FolderStatus, Row
 from archiver.sources import uids
 from archiver.sources.interface import Known, Listing, continues
-from archiver.sources.limits import printable
+from archiver.sources.limits import Limits, printable
 from archiver.sources.metadata import Found
 from archiver.sources.session import FULL, Opened, Session
 
@@ -47,17 +48,39 @@ def _whole(session: Session, opened: Opened, uidnext: int) -> Listing:
 
 
 def _swept(session: Session, opened: Opened, known: Known) -> Listing:
-    """Without modification sequences: every UID with its flags, then the metadata of those not known."""
-    return _counted_again(session, opened, known, {})
+    """Without a modification sequence to compare with: every UID, with its flags; where the server has none at all and
+    the folder is large, with those of two windows."""
+    if opened.status.highestmodseq or known.sweep is None or session.reader.exists <= session.limits.sweep_whole:
+        return _counted_again(session, opened, known, {})
+    there = frozenset(found.uid for found in _everything(session, b"(UID)"))
+    newest, turn = _windows(sorted(there & known.flags.keys()), known.sweep, session.limits)
+    swept = [found for window in (newest, turn) if window for found in _flags_of(session, window)]
+    listed = _compared(session, opened, known, {}, there, swept)
+    return replace(listed, sweep=turn[0] if turn else 0)
+
+
+def _windows(known: list[int], sweep: int, limits: Limits) -> tuple[list[int], list[int]]:
+    """The newest UIDs, and of the others those just below `sweep`; below the last one the turn begins anew."""
+    cut = max(0, len(known) - limits.sweep_newest)
+    newest, others = known[cut:], known[:cut]
+    below = others[: bisect_left(others, sweep)] or others
+    return newest, below[-limits.sweep_turn :]
+
+
+def _flags_of(session: Session, window: list[int]) -> list[Found]:
+    return _fetched(session, b"%d:%d" % (window[0], window[-1]), _FLAGS)
 
 
 def _counted_again(session: Session, opened: Opened, known: Known, rows: dict[int, Row]) -> Listing:
-    swept = _fetched(session, b"1:*", _FLAGS) if session.reader.exists else []
-    if session.reader.exists and not swept:
-        swept = _by_number(session)
-    there = frozenset(found.uid for found in swept)
-    if session.reader.exists and not there:
-        raise ProtocolError(f"the server claims {session.reader.exists} messages and lists none")
+    """Every UID with its flags."""
+    swept = _everything(session, _FLAGS)
+    return _compared(session, opened, known, rows, frozenset(found.uid for found in swept), swept)
+
+
+def _compared(
+    session: Session, opened: Opened, known: Known, rows: dict[int, Row], there: frozenset[int], swept: list[Found]
+) -> Listing:
+    """`there`, all UIDs, and `swept`, the flags told, against what is known; metadata of what is not."""
     missing = there - known.flags.keys() - rows.keys()
     rows |= {found.uid: found.row() for found in _metadata(session, missing)}
     for found in swept:
@@ -65,6 +88,16 @@ def _counted_again(session: Session, opened: Opened, known: Known, rows: dict[in
             rows[found.uid] = found.row()
     status = _status(session, opened, known.status.uidnext, there)
     return Listing(status, [row for uid, row in rows.items() if uid in there], there)
+
+
+def _everything(session: Session, items: bytes) -> list[Found]:
+    """These items of all messages. ProtocolError when there should be some and none are listed."""
+    if not session.reader.exists:
+        return []
+    found = _fetched(session, b"1:*", items) or _by_number(session)
+    if not found:
+        raise ProtocolError(f"the server claims {session.reader.exists} messages and lists none")
+    return found
 
 
 def _changed(session: Session, opened: Opened, known: Known) -> list[Found]:

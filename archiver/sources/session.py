@@ -57,6 +57,7 @@ class Session:
 
     def __init__(self, settings: AccountSettings, provider: Provider, limits: Limits) -> None:
         self.provider = provider
+        self.limits = limits
         self._settings = settings
         self.closed = False
         self._found: list[Found] = []
