@@ -13,10 +13,9 @@ from archiver.model import Problem
 from archiver.monitor import Monitor
 
 
-def watcher(stream: TextIO | None = None) -> Monitor:
-    """Bars when `stream` (standard error) is a terminal, else lines."""
-    stream = stream or sys.stderr
-    return Bars(stream) if stream.isatty() else Lines(stream)
+def watcher(*, hidden: tuple[str, ...] = ()) -> Monitor:
+    """Bars when standard error is a terminal, else lines. Problems whose subject begins with a `hidden` are expected."""
+    return Bars(sys.stderr, hidden) if sys.stderr.isatty() else Lines(sys.stderr, hidden)
 
 
 MOST_PROBLEMS = 50
@@ -26,8 +25,9 @@ MOST_PROBLEMS = 50
 class Lines:
     """One line when a task is over, one a problem (the first `MOST_PROBLEMS` of them)."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream, self._lock, self._problems = stream, threading.RLock(), 0
+    def __init__(self, stream: TextIO, hidden: tuple[str, ...] = ()) -> None:
+        self._stream, self._hidden = stream, hidden
+        self._lock, self._problems = threading.RLock(), 0
 
     def begin(self, task: str, messages: int, size: int) -> None:
         """Nothing is said before there is something to say."""
@@ -39,6 +39,8 @@ class Lines:
         self._say(f"{_named(task)}: {one_line(summary)}")
 
     def problem(self, problem: Problem) -> None:
+        if problem.subject.startswith(self._hidden):
+            return
         with self._lock:
             self._problems += 1
             if self._problems <= MOST_PROBLEMS:
@@ -57,8 +59,8 @@ class Lines:
 class Bars(Lines):
     """A bar for each running task: name, n/N, messages/s, MB/s, time left; a line when it is over."""
 
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
+    def __init__(self, stream: TextIO, hidden: tuple[str, ...] = ()) -> None:
+        super().__init__(stream, hidden)
         self._bars: dict[str, tuple[Any, _Rate]] = {}
 
     def begin(self, task: str, messages: int, size: int) -> None:

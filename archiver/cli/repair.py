@@ -37,8 +37,10 @@ def command(session: Session, new: tuple[str, ...], dry_run: bool, json_: bool) 
 
     settings = session.settings
     with WorkFolder(settings.archive.work).locked():
-        stores = _stores(settings, new, dry_run)
-        report = repair(stores, find_root(stores), watcher(), dry_run=dry_run)
+        empty = _empty(settings, new)
+        stores = _stores(settings, empty, dry_run)
+        monitor = watcher(hidden=tuple(f"{url} " for url in empty))  # that a new store has nothing is no problem
+        report = repair(stores, find_root(stores), monitor, dry_run=dry_run)
     if json_:
         click.echo(as_json(_values(report)))
     for url in report.failed:
@@ -48,19 +50,24 @@ def command(session: Session, new: tuple[str, ...], dry_run: bool, json_: bool) 
     finish(report.exit_code)
 
 
-def _stores(settings: Settings, new: tuple[str, ...], dry_run: bool) -> list[Store]:
-    """The configured stores, those of --new made first (not in a dry run) as stores of the others' archive."""
+def _empty(settings: Settings, new: tuple[str, ...]) -> set[str]:
+    """The configured stores that --new names."""
+    empty = {store_url(url, Path.cwd()) for url in new}
+    if unknown := empty - set(settings.archive.stores):
+        raise ConfigError(
+            f"{', '.join(sorted(unknown))}: not a store of {settings.path}", "add it to stores there first"
+        )
+    return empty
+
+
+def _stores(settings: Settings, empty: set[str], dry_run: bool) -> list[Store]:
+    """The configured stores, the empty ones made first (not in a dry run) as stores of the others' archive."""
     from archiver.opening import open_stores
     from archiver.stores.table import create_store
     from archiver.vault.inventory import find_root
     from archiver.vault.signing import archive_id
 
     urls = settings.archive.stores
-    empty = {store_url(url, Path.cwd()) for url in new}
-    if unknown := empty - set(urls):
-        raise ConfigError(
-            f"{', '.join(sorted(unknown))}: not a store of {settings.path}", "add it to stores there first"
-        )
     if empty and not dry_run:
         archive = archive_id(find_root(open_stores([url for url in urls if url not in empty])))
         for url in sorted(empty):
