@@ -14,7 +14,7 @@ from archiver.monitor import Monitor
 
 
 def watcher(*, hidden: tuple[str, ...] = ()) -> Monitor:
-    """Bars when standard error is a terminal, else lines. Problems whose subject begins with a `hidden` are expected."""
+    """Bars when standard error is a terminal, else lines. Problems whose subject begins so are `hidden`."""
     return Bars(sys.stderr, hidden) if sys.stderr.isatty() else Lines(sys.stderr, hidden)
 
 
