@@ -129,7 +129,7 @@ class Histories(RuleBasedStateMachine):
             return ImapSource(account, self.limits)
 
         with archive_in(self.folder, self.stores, [self.account]) as archive:
-            report = backup(archive, Options(full=full), Silent(), connect=connect)
+            report = backup(archive, Options(full=full), Silent(), connect=connect, indexer=archive.catalog)
             assert not report.catalog_problem, report.catalog_problem
             self.archived |= {message for message, _ in archive.catalog.messages()}
             for message, pack in archive.catalog.messages():

@@ -49,7 +49,7 @@ def test_a_week_of_runs_is_sound(tmp_path: Path) -> None:
         for _ in range(30):
             server.mailbox.append("INBOX" if rng.random() < 0.5 else "合同", message(rng), {"\\Seen"})
         with archive_in(tmp_path, stores, [account], copies) as archive:
-            report = backup(archive, Options(), Silent(), connect=connect)
+            report = backup(archive, Options(), Silent(), connect=connect, indexer=archive.catalog)
             return report.exit_code, checked(
                 archive, [store for store in stores if store is not three or not away["now"]]
             )

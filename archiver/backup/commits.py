@@ -10,10 +10,8 @@ from datetime import datetime
 from itertools import groupby
 
 from archiver.backup.feed import CatalogFeed
-from archiver.catalog import lines
 from archiver.errors import MailarkError
 from archiver.journal import Pending
-from archiver.model import Entry
 from archiver.monitor import Monitor
 from archiver.opening import Archive
 from archiver.vault import age, merkle, zstd
@@ -47,14 +45,14 @@ class Committer:
         self._sweep()
         try:
             for document in self._missing_lines():
-                self._feed.add(list(lines.load(document)))
+                self._feed.add(document)
         except MailarkError as error:
             self._feed.problem = f"the catalog could not be brought up to date: {error}"
         self._push()
 
-    def batch(self, entries: list[Entry]) -> None:
+    def batch(self, document: bytes) -> None:
         """A batch became durable: index it, and commit when enough has come together."""
-        self._feed.add(entries)
+        self._feed.add(document)
         if self._running is not None and not self._running.done():
             return
         late = time.monotonic() - self._last > COMMIT_SECONDS

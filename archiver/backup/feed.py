@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from typing import Protocol
 
-from archiver.catalog.interface import Catalog
+from archiver.catalog.process import CatalogProcess
 from archiver.errors import MailarkError
-from archiver.model import Entry
 
 _AHEAD = 2
 """Batches that may wait for the catalog; a slow catalog slows the walk down rather than filling the memory."""
+
+
+class Indexer(Protocol):
+    """What takes catalog lines in: the catalog itself, or a process that feeds it."""
+
+    def add_lines(self, document: bytes) -> None:
+        """Take in a document of catalog lines, inside the open batch."""
+
+    def seal(self, writer: str, seq: int) -> None:
+        """Make everything added durable as the lines of this writer's commits up to `seq`."""
 
 
 class CatalogFeed:
@@ -20,25 +29,29 @@ class CatalogFeed:
     the feed then swallows what follows, `problem` says why, and the next run reads the missing lines from a store.
     """
 
-    def __init__(self, catalog: Catalog, writer: str) -> None:
+    def __init__(self, indexer: Indexer, writer: str) -> None:
         self.problem = ""
-        self._catalog, self._writer = catalog, writer
-        self._queue: queue.Queue[Sequence[Entry] | int | None] = queue.Queue(_AHEAD)
+        self._indexer, self._writer = indexer, writer
+        self._queue: queue.Queue[bytes | int | None] = queue.Queue(_AHEAD)
         self._thread = threading.Thread(target=self._run, name="catalog", daemon=True)
         self._thread.start()
 
-    def add(self, entries: Sequence[Entry]) -> None:
+    def add(self, document: bytes) -> None:
         """Take in the lines of one durable batch; blocks while the catalog is behind."""
-        self._queue.put(entries)
+        self._queue.put(document)
 
     def seal(self, seq: int) -> None:
         """The lines so far are settled as those of commit `seq`: make them durable."""
         self._queue.put(seq)
 
-    def close(self) -> None:
-        """Wait until everything is taken in."""
+    def close(self, process: CatalogProcess) -> None:
+        """Wait until everything is taken in, by the process too."""
         self._queue.put(None)
         self._thread.join()
+        try:
+            process.close()
+        except MailarkError as error:
+            self.problem = self.problem or f"the catalog could not be updated: {error}"
 
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
@@ -46,8 +59,8 @@ class CatalogFeed:
                 continue
             try:
                 if isinstance(item, int):
-                    self._catalog.seal(self._writer, item)
+                    self._indexer.seal(self._writer, item)
                 else:
-                    self._catalog.add(item)
+                    self._indexer.add_lines(item)
             except MailarkError as error:
                 self.problem = f"the catalog could not be updated: {error}"

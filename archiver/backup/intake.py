@@ -56,7 +56,7 @@ class _Open:
 class Intake:
     """Takes messages from any number of threads; raises again in all of them what broke it in one.
 
-    feed: called with each durable batch's catalog lines, in the order of the batches.
+    feed: called with each durable batch's catalog lines (a document of JSONL), in the order of the batches.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Intake:
         machine: Machine,
         state: State,
         spool: Path,
-        feed: Callable[[list[Entry]], None],
+        feed: Callable[[bytes], None],
         now: Callable[[], datetime],
     ) -> None:
         self._machine, self._state, self._spool, self._feed, self._now = machine, state, spool, feed, now
@@ -186,16 +186,16 @@ class Intake:
     def _seal(self) -> None:
         batch, self._open = self._open, self._begin()
         try:
-            entries = self._close_pack(batch)
-            if entries:
-                batch.record.lines = zstd.compress(lines.dump(entries), LINES_LEVEL)
+            document = lines.dump(self._close_pack(batch))
+            if document:
+                batch.record.lines = zstd.compress(document, LINES_LEVEL)
             if batch.record:
                 self._state.record(batch.record)
         except MailarkError as error:
             self._broken = error
             raise
-        if entries:
-            self._feed(entries)
+        if document:
+            self._feed(document)
 
     def _close_pack(self, batch: _Open) -> list[Entry]:
         """Seal the pack, if there is one; its object name completes the message lines."""

@@ -9,13 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import partial
 
 from archiver.backup.account import AccountWalk
 from archiver.backup.commits import Committer
-from archiver.backup.feed import CatalogFeed
+from archiver.backup.feed import CatalogFeed, Indexer
 from archiver.backup.intake import Intake
 from archiver.backup.preview import preview
 from archiver.backup.report import AccountReport, RunReport, StoreReport
+from archiver.catalog.process import CatalogProcess
 from archiver.config import AccountSettings
 from archiver.errors import ConfigError, MailarkError
 from archiver.monitor import Monitor
@@ -53,12 +55,14 @@ def backup(
     monitor: Monitor,
     *,
     connect: Connect | None = None,
+    indexer: Indexer | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> RunReport:
     """Archive what is new in every account, and commit it to the stores.
 
     What fails is in the report, by name; a run that was cut, even by a kill, is finished by the next one. Raises
-    ConfigError for an account that is not configured, IntegrityError when a store contradicts this writer's chain.
+    ConfigError for an account that is not configured. `indexer` takes the catalog lines; without one a process of its
+    own does.
     """
     accounts = _chosen(archive, options)
     connect = connect or (lambda settings: ImapSource(settings, Limits(spool=archive.work.spool)))
@@ -66,7 +70,18 @@ def backup(
         return preview(archive.state, accounts, options.wants, connect, now)
     started = now()
     number = archive.state.begin_run(started)
-    report = _run(archive, accounts, options, monitor, connect, now, started)
+    archive.work.spool.mkdir(exist_ok=True, mode=0o700)
+    process = CatalogProcess(archive.work.catalog, archive.machine.database_key)
+    feed = CatalogFeed(indexer or process, archive.machine.writer)
+    committer = Committer(archive, feed, monitor, now)
+
+    def walk(intake: Intake, settings: AccountSettings, stop: threading.Event) -> AccountReport:
+        wants, full = options.wants, options.full
+        return AccountWalk(settings, archive.state, intake, monitor, connect, now, wants, full, stop).run()
+
+    walked, failure = _run(archive, accounts, committer, walk, now)
+    feed.close(process)
+    report = _report(committer, feed, tuple(walked), failure, started, now())
     archive.state.end_run(number, report.ended, report.exit_code, json.dumps(report.as_json(), ensure_ascii=False))
     return report
 
@@ -74,34 +89,21 @@ def backup(
 def _run(
     archive: Archive,
     accounts: list[AccountSettings],
-    options: Options,
-    monitor: Monitor,
-    connect: Connect,
+    committer: Committer,
+    walk: Callable[[Intake, AccountSettings, threading.Event], AccountReport],
     now: Callable[[], datetime],
-    started: datetime,
-) -> RunReport:
-    archive.work.spool.mkdir(exist_ok=True, mode=0o700)
-    feed = CatalogFeed(archive.catalog, archive.machine.writer)
-    committer = Committer(archive, feed, monitor, now)
+) -> tuple[list[AccountReport], MailarkError | None]:
+    """Everything between begin and report; what fails as a whole is returned beside what was walked."""
     walked: list[AccountReport] = []
-    failure: MailarkError | None = None
     try:
         committer.resume()
         intake = Intake(archive.machine, archive.state, archive.work.spool, committer.batch, now)
-
-        def walk(settings: AccountSettings, stop: threading.Event) -> AccountReport:
-            return AccountWalk(
-                settings, archive.state, intake, monitor, connect, now, options.wants, options.full, stop
-            ).run()
-
-        walked = _side_by_side(walk, accounts)
+        walked = _side_by_side(partial(walk, intake), accounts)
         intake.flush()
         committer.finish()
     except MailarkError as error:
-        failure = error
-    finally:
-        feed.close()
-    return _report(committer, feed, tuple(walked), failure, started, now())
+        return walked, error
+    return walked, None
 
 
 def _side_by_side(

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import apsw
 
-from archiver.catalog import live, reading, schema
+from archiver.catalog import lines, live, reading, schema
 from archiver.catalog.intake import Intake
 from archiver.catalog.interface import Hit
 from archiver.catalog.live import LiveFolder
@@ -66,6 +66,10 @@ class SqliteCatalog:
             except BaseException:
                 self.rollback()
                 raise
+
+    def add_lines(self, document: bytes) -> None:
+        """Take in a document of catalog lines, as `add`. IntegrityError when it is not one."""
+        self.add(lines.load(document))
 
     def seal(self, writer: str, seq: int) -> None:
         """Commit everything added since the last call together with the number of the manifest it belongs to."""

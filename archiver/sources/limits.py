@@ -23,7 +23,7 @@ class Limits:
     `spool`: where huge messages lie while they come in (None: the system's temporary folder).
     """
 
-    batch: int = 8 * MIB
+    batch: int = 4 * MIB
     batch_messages: int = 500
     depth: int = 4
     huge: int = HUGE
