@@ -152,6 +152,22 @@ def test_restore_appends_once_with_flags_and_dates(sandbox: Sandbox) -> None:
     assert {line.split(b'"')[1] for line in dates} == {b"01-Mar-2024 08:30:00 +0000"}
 
 
+def test_the_server_is_as_it_was_before(sandbox: Sandbox) -> None:
+    sandbox.init()
+    before = [on_server(sandbox, name) for name in ("sales", "buying")]
+    assert sandbox.run("backup").code == 0
+    assert sandbox.run("backup", "--full").code == 0
+    assert [on_server(sandbox, name) for name in ("sales", "buying")] == before
+    assert [len(messages) for messages in before] == [4, 3]
+
+
+def on_server(sandbox: Sandbox, account: str) -> list[tuple[str, int, bytes]]:
+    """Every message as Dovecot keeps it: file name (flags included), time, bytes. Maildir "new" would mean \\Recent."""
+    maildir = sandbox.server.maildir(sandbox.users[account])
+    files = [path for path in maildir.rglob("*") if path.parent.name in ("cur", "new")]
+    return sorted((str(path.relative_to(maildir)), path.stat().st_mtime_ns, path.read_bytes()) for path in files)
+
+
 def test_status_tells_age_and_completeness(sandbox: Sandbox) -> None:
     sandbox.init()
     assert sandbox.run("status").last == "no run yet"
