@@ -162,7 +162,7 @@ def test_the_server_is_as_it_was_before(sandbox: Sandbox) -> None:
 
 
 def on_server(sandbox: Sandbox, account: str) -> list[tuple[str, int, bytes]]:
-    """Every message as Dovecot keeps it: file name (flags included), time, bytes. Maildir "new" would mean \\Recent."""
+    """Every message as Dovecot keeps it: file name (flags included), time, bytes."""
     maildir = sandbox.server.maildir(sandbox.users[account])
     files = [path for path in maildir.rglob("*") if path.parent.name in ("cur", "new")]
     return sorted((str(path.relative_to(maildir)), path.stat().st_mtime_ns, path.read_bytes()) for path in files)
