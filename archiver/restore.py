@@ -8,6 +8,7 @@ from datetime import datetime
 
 from archiver.catalog.interface import Hit
 from archiver.errors import IntegrityError, MailarkError, ObjectMissingError, ProtocolError, StoreError
+from archiver.labels import folders_of, parted
 from archiver.model import Place, Problem
 from archiver.monitor import Monitor
 from archiver.sources.interface import Target
@@ -43,6 +44,8 @@ class Copy:
 
 def copies(hits: Sequence[Hit], folder: str | None) -> list[Copy]:
     """Where each message goes: the places it has now, else the last it had; once, into `folder`, when that is given.
+
+    A place with labels stands for a folder for each; one whose labels name no folder stands for itself.
 
     Copies of one pack stand together, so that each pack is opened once.
     """
@@ -86,11 +89,15 @@ def _copies_of(hit: Hit, folder: str | None) -> list[Copy]:
     chosen = live or [_last(hit.places)] if hit.places else []
     if folder is not None:
         first = chosen[0] if chosen else None
-        return [Copy(hit, folder, first.flags if first else (), first.date if first else hit.date)]
+        return [Copy(hit, folder, parted(first.flags)[0] if first else (), first.date if first else hit.date)]
     if not chosen:
         return [Copy(hit, "INBOX", (), hit.date)]
-    by_folder = {place.folder: place for place in reversed(chosen)}
-    return [Copy(hit, place.folder, place.flags, place.date) for place in by_folder.values()]
+    by_folder = {name: place for place in reversed(chosen) for name in _folders_of(place)}
+    return [Copy(hit, name, parted(place.flags)[0], place.date) for name, place in by_folder.items()]
+
+
+def _folders_of(place: Place) -> tuple[str, ...]:
+    return folders_of(parted(place.flags)[1]) or (place.folder,)
 
 
 def _last(places: Sequence[Place]) -> Place:

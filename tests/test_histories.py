@@ -19,16 +19,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from archiver.backup import Options, RunReport, backup
 from archiver.config import AccountSettings
+from archiver.labels import flag_of
 from archiver.monitor import Silent
 from archiver.sources.imap import ImapSource
 from archiver.sources.limits import Limits
 from archiver.sources.names import decode, encode
 from archiver.stores.interface import Store
 from tests.kit import archive_in, memory_stores
-from tests.servers.scripted import CONDSTORE, PLAIN, QRESYNC, ScriptedServer
+from tests.servers.imap_mailbox import Box, Mail
+from tests.servers.scripted import CONDSTORE, GMAIL, PLAIN, QRESYNC, ScriptedServer
 
 FLAGS = st.sets(st.sampled_from(["\\Seen", "\\Flagged", "\\Answered", "$Label1"]), max_size=3)
-NAMES = st.sampled_from(["INBOX", "合同", "Sent", "合同/2024", "a&b"])
+NAMES = st.runner().flatmap(lambda machine: st.sampled_from(machine.names))
+
+LABELS = st.sampled_from(["\\Inbox", "\\Important", "合同", "a b", "100%", 'x"y', "项目/2024　夏"]) | st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=5
+)
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Waiting for a disk would be most of the time of thousands of runs."""
@@ -38,6 +44,7 @@ Live = set[tuple[str, int, tuple[str, ...], str]]
 
 class Histories(RuleBasedStateMachine):
     extensions = QRESYNC
+    names: tuple[str, ...] = ("INBOX", "合同", "Sent", "合同/2024", "a&b")
 
     @initialize(attempts=st.sampled_from([1, 2]), connections=st.sampled_from([1, 2]))
     def begin(self, attempts: int, connections: int) -> None:
@@ -48,6 +55,10 @@ class Histories(RuleBasedStateMachine):
         self.account = self.server.settings(name="a", connections=connections)
         self.number = 0
         self.archived: set[str] = set()
+        self.furnish()
+
+    def furnish(self) -> None:
+        """What the server has from the beginning."""
 
     def teardown(self) -> None:
         self.server.stop()
@@ -149,10 +160,19 @@ class Histories(RuleBasedStateMachine):
 
     def _on_server(self) -> Live:
         return {
-            (decode(raw), mail.uid, tuple(sorted(mail.flags)), hashlib.sha256(mail.body).hexdigest())
+            (decode(raw), mail.uid, _flags(mail), hashlib.sha256(mail.body).hexdigest())
             for raw, box in self.server.mailbox.boxes.items()
             for mail in box.mails
+            if self.walked(box)
         }
+
+    def walked(self, box: Box) -> bool:
+        """Whether the folder is to be archived."""
+        return True
+
+
+def _flags(mail: Mail) -> tuple[str, ...]:
+    return tuple(sorted(mail.flags | {flag_of(label) for label in mail.labels}))
 
 
 class PlainHistories(Histories):
@@ -161,6 +181,27 @@ class PlainHistories(Histories):
 
 class CondstoreHistories(Histories):
     extensions = CONDSTORE
+
+
+class GmailHistories(Histories):
+    """Three folders have every message once, the others show them again."""
+
+    extensions = GMAIL
+    names = ("[Gmail]/All Mail", "[Gmail]/Trash", "[Gmail]/Spam")
+    rename = delete = None  # type: ignore[assignment]  # Gmail allows neither for these
+
+    def furnish(self) -> None:
+        for name, attribute in zip(self.names, ("\\All", "\\Trash", "\\Junk"), strict=True):
+            self.server.mailbox.create(name, f"\\HasNoChildren {attribute}")
+        self.server.mailbox.append("合同", b"Subject: shown again\r\n\r\n")
+
+    @rule(data=st.data(), labels=st.sets(LABELS, max_size=3))
+    def label(self, data: Any, labels: set[str]) -> None:
+        if found := self._pick(data):
+            self.server.mailbox.label(*found, labels)
+
+    def walked(self, box: Box) -> bool:
+        return decode(box.raw) in self.names
 
 
 _SETTINGS = settings(
@@ -172,5 +213,4 @@ _SETTINGS = settings(
 TestQresync = pytest.mark.slow(Histories.TestCase)
 TestCondstore = pytest.mark.slow(CondstoreHistories.TestCase)
 TestPlain = pytest.mark.slow(PlainHistories.TestCase)
-for _case in (TestQresync, TestCondstore, TestPlain):
-    _case.settings = _SETTINGS
+TestQresync.settings = TestCondstore.settings = TestPlain.settings = _SETTINGS

@@ -2,10 +2,13 @@
 
     contract 合同 "sales contract" PI-2024-0815 ship*     words, phrases, beginnings; all must occur
     from: to: cc: subject: filename: text:                a word or "phrase" in that part
-    account: folder: flag:                                all of one and the same place; * and ? are wild
+    account: folder: flag: label:                         all of one and the same place; * and ? are wild
     date:2024  date:2024-08  date:2024-08-15  date:2024-01..2024-06  after:2024-03  before:2025
     larger:5M  smaller:200K  has:attachment  message-id:<a@b>  id:3f9c
     a OR b · NOT a · -a · ( ) · AND                       NOT binds closest, then AND, then OR
+
+A message of Gmail is in the folders its labels name: `folder:` finds these, too. System labels and flags may be named
+without their backslash.
 
 `after:` includes the day it names, `before:` does not; days are those of the reader's time zone. Outside quotes the
 full-width （ ） ： “ ” ， ； and spaces count as their ASCII forms. `str()` of a tree is a query for the same tree.

@@ -12,7 +12,7 @@ from archiver.catalog.intake import EPOCH, MICROSECOND
 from archiver.catalog.interface import Hit
 from archiver.catalog.lines import moment
 from archiver.catalog.query import parse
-from archiver.catalog.sql import condition, span, wanted
+from archiver.catalog.sql import condition, labelled, span, wanted
 from archiver.errors import ConfigError
 from archiver.model import Address, AttachmentInfo, CertificateEntry, MessageId, Place
 
@@ -43,6 +43,7 @@ def search(connection: apsw.Connection, query: str, limit: int | None, sort: str
     if sort not in ORDERS:
         raise ConfigError(f"there is no order {sort!r}", hint=f"known orders: {', '.join(ORDERS)}")
     node = parse(query)
+    connection.create_scalar_function("labelled", labelled, 2, deterministic=True)
     where, values = condition(node, zone)
     words = wanted(node) if sort == "relevance" else None
     sql = _HIT

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import Any
 
 from archiver.catalog.intake import micros
 from archiver.catalog.query import And, Attached, Dates, Header, Identified, Node, Not, Or, Placed, Size, Words
 from archiver.catalog.schema import COLUMNS
 from archiver.catalog.tokens import phrase
+from archiver.labels import PREFIX, parted
 
 Condition = tuple[str, list[object]]
 
+# Gmail's folders whose messages have labels all lie below "[Gmail]" or "[Google Mail]", in every language.
+_LABEL = "(p.folder IN (SELECT number FROM folders WHERE name LIKE '[G%mail]/%') AND labelled(p.flags, ?))"
 _PLACE = {
     "account": r"p.folder IN (SELECT number FROM folders WHERE account LIKE ? ESCAPE '\')",
-    "folder": r"p.folder IN (SELECT number FROM folders WHERE name LIKE ? ESCAPE '\')",
+    "folder": rf"(p.folder IN (SELECT number FROM folders WHERE name LIKE ? ESCAPE '\') OR {_LABEL})",  # noqa: S608  (no value)
+    "label": _LABEL,
     "flag": r"(p.flags LIKE '% ' || ? || ' %' ESCAPE '\' OR p.flags LIKE '% \\' || ? || ' %' ESCAPE '\')",
 }
 
@@ -97,8 +104,33 @@ def _joined(word: str, nodes: list[Node], zone: tzinfo | None) -> Condition:
 
 def _placed(terms: list[Placed]) -> Condition:
     parts = " AND ".join(_PLACE[term.field] for term in terms)
-    values = [_pattern(term.pattern) for term in terms for _ in range(_PLACE[term.field].count("?"))]
+    values = [value for term in terms for value in _place_values(term)]
     return f"m.number IN (SELECT p.message FROM places p WHERE {parts})", list(values)  # noqa: S608  (of _PLACE)
+
+
+def _place_values(term: Placed) -> list[str]:
+    like = _pattern(term.pattern)
+    values = {"account": [like], "folder": [like, term.pattern], "label": [term.pattern], "flag": [like, like]}
+    return values[term.field]
+
+
+@lru_cache(maxsize=16_384)
+def labelled(*values: Any) -> bool:
+    """Whether a label among the flags of a place fits the pattern: the function of this name in the conditions.
+
+    Most messages have the same few sets of flags, so what was found is remembered.
+    """
+    flags, pattern = values
+    if f" {PREFIX}" not in flags:
+        return False
+    fits = _wild(pattern).fullmatch
+    return any(fits(label) or fits(label.removeprefix("\\")) for label in parted(flags.split())[1])
+
+
+@lru_cache(maxsize=64)
+def _wild(pattern: str) -> re.Pattern[str]:
+    parts = {"*": ".*", "?": "."}
+    return re.compile("".join(parts.get(char) or re.escape(char) for char in pattern), re.IGNORECASE | re.DOTALL)
 
 
 def _pattern(pattern: str) -> str:

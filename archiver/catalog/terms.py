@@ -13,7 +13,7 @@ from archiver.catalog.tokens import phrase
 
 PARTS = ("", "from", "to", "cc", "subject", "filename", "text")
 ALIASES = {"file": "filename"}
-PLACES = ("account", "folder", "flag")
+PLACES = ("account", "folder", "flag", "label")
 PATTERN_LIMIT = 1000
 UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -40,7 +40,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The account, folder or flag of a place fits `pattern`, in which * and ? are wild and case is ignored."""
+    """The account, folder, flag or label of a place fits `pattern`, in which * and ? are wild and case is ignored."""
 
     field: str
     pattern: str

@@ -10,6 +10,7 @@ from typing import Any
 from archiver.catalog.interface import Catalog, Hit
 from archiver.cli.output import MIN_ID, SHORT_ID, fit, moment, one_line, size, table
 from archiver.errors import ConfigError
+from archiver.labels import parted
 from archiver.model import Address, MessageId, Place
 
 
@@ -50,8 +51,11 @@ def addressed(addresses: Iterable[Address]) -> str:
 def place_line(place: Place) -> str:
     """Where a message is or was, and from when to when."""
     until = f"gone since {moment(place.last_seen)}" if place.last_seen else "still there"
-    flags = " ".join(place.flags) or "no flags"
-    return f"{place.account}/{place.folder}  UID {place.uid}  seen since {moment(place.first_seen)}, {until}  ({flags})"
+    flags, labels = parted(place.flags)
+    marks = " ".join(flags) or "no flags"
+    if labels:
+        marks += f"; labels: {', '.join(label.removeprefix(chr(92)) for label in labels)}"
+    return f"{place.account}/{place.folder}  UID {place.uid}  seen since {moment(place.first_seen)}, {until}  ({marks})"
 
 
 def found(catalog: Catalog, beginning: str) -> Hit:

@@ -9,7 +9,7 @@ from archiver.errors import ProtocolError
 from archiver.model import Body, Folder, FolderStatus
 from archiver.sources import names
 from archiver.sources.limits import printable
-from archiver.sources.session import Reply, Session
+from archiver.sources.session import LABELLED, Reply, Session
 
 _LIST = re.compile(
     rb'\((?P<attributes>[^)]*)\) +(?P<delimiter>"(?:\\.|[^"\\])*"|NIL) +(?P<name>"(?:\\.|[^"\\])*"|\{\d+\+?\}|.*)',
@@ -20,7 +20,6 @@ _STATUS = re.compile(
 )
 _ITEM = re.compile(rb"(MESSAGES|UIDNEXT|UIDVALIDITY|HIGHESTMODSEQ) +(-?\d+)", re.IGNORECASE)
 _CLOSED = {"\\noselect", "\\nonexistent"}
-_GMAIL = {"\\all", "\\trash", "\\junk"}
 
 
 def folders(session: Session) -> list[Folder]:
@@ -93,7 +92,7 @@ def _distinct(found: list[Folder]) -> list[Folder]:
 def _walked(found: list[Folder], gmail: bool) -> list[Folder]:
     """Gmail's labels all show the messages of "All Mail" again; only spam and bin are apart."""
     if gmail and any("\\all" in _lowered(folder) for folder in found):
-        return [folder for folder in found if _GMAIL & _lowered(folder)]
+        return [folder for folder in found if LABELLED & _lowered(folder)]
     return found
 
 

@@ -16,14 +16,15 @@ from archiver.sources import uids
 from archiver.sources.interface import Known, Listing, continues
 from archiver.sources.limits import Limits, printable
 from archiver.sources.metadata import Found
-from archiver.sources.session import FULL, Opened, Session
+from archiver.sources.session import Opened, Session
 
-_FLAGS = b"(UID FLAGS)"
+_METADATA = (b"INTERNALDATE", b"RFC822.SIZE")
 
 
 def listing(session: Session, folder: Folder, known: Known | None) -> Listing:
     """Open the folder and tell what is new. Raises ProtocolError when the server's answers cannot be used."""
-    since = known.status if known and session.qresync and known.status.highestmodseq else None
+    quick = session.qresync and not session.labels(folder)  # EXAMINE itself tells flags without labels
+    since = known.status if known and quick and known.status.highestmodseq else None
     opened = session.examine(folder, since)
     if known is None or not continues(known.status, opened.status):
         return _whole(session, opened, 0)
@@ -39,7 +40,8 @@ def listing(session: Session, folder: Folder, known: Known | None) -> Listing:
 
 
 def _whole(session: Session, opened: Opened, uidnext: int) -> Listing:
-    rows = {found.uid: found.row() for found in _fetched(session, b"1:*", FULL)} if session.reader.exists else {}
+    items = session.items(*_METADATA)
+    rows = {found.uid: found.row() for found in _fetched(session, b"1:*", items)} if session.reader.exists else {}
     if len(rows) < session.reader.exists:
         rows |= {found.uid: found.row() for found in _by_number(session)}
     if session.reader.exists and not rows:
@@ -68,12 +70,12 @@ def _windows(known: list[int], sweep: int, limits: Limits) -> tuple[list[int], l
 
 
 def _flags_of(session: Session, window: list[int]) -> list[Found]:
-    return _fetched(session, b"%d:%d" % (window[0], window[-1]), _FLAGS)
+    return _fetched(session, b"%d:%d" % (window[0], window[-1]), session.items())
 
 
 def _counted_again(session: Session, opened: Opened, known: Known, rows: dict[int, Row]) -> Listing:
     """Every UID with its flags."""
-    swept = _everything(session, _FLAGS)
+    swept = _everything(session, session.items())
     return _compared(session, opened, known, rows, frozenset(found.uid for found in swept), swept)
 
 
@@ -104,7 +106,7 @@ def _changed(session: Session, opened: Opened, known: Known) -> list[Found]:
     old = known.status.highestmodseq
     if opened.status.highestmodseq == old or not session.reader.exists:
         return []
-    return _fetched(session, b"1:*", _FLAGS, b"(CHANGEDSINCE %d)" % old)
+    return _fetched(session, b"1:*", session.items(), b"(CHANGEDSINCE %d)" % old)
 
 
 def _new(session: Session, opened: Opened, known: Known) -> dict[int, Row]:
@@ -112,7 +114,7 @@ def _new(session: Session, opened: Opened, known: Known) -> dict[int, Row]:
     first = known.status.uidnext or max(known.flags, default=0) + 1
     if opened.status.uidnext == first or not session.reader.exists:
         return {}
-    reply = session.run("UID", b"FETCH", b"%d:*" % first, FULL)
+    reply = session.run("UID", b"FETCH", b"%d:*" % first, session.items(*_METADATA))
     found = session.found() if reply.kind in ("OK", "NO") else []
     return {item.uid: item.row() for item in found if item.uid >= first and item.size is not None}
 
@@ -126,7 +128,7 @@ def _merged(known: Collection[int], changed: Iterable[Found], new: dict[int, Row
 def _metadata(session: Session, wanted: Collection[int]) -> list[Found]:
     found: list[Found] = []
     for part, _ in uids.compact(wanted, session.provider.line):
-        found += _fetched(session, part, FULL)
+        found += _fetched(session, part, session.items(*_METADATA))
     return [item for item in found if item.uid in wanted]
 
 
@@ -141,7 +143,7 @@ def _fetched(session: Session, what: bytes, items: bytes, *more: bytes) -> list[
 
 def _by_number(session: Session) -> list[Found]:
     """The same by message numbers, for servers whose UID ranges leave messages out."""
-    session.run("FETCH", b"1:%d" % session.reader.exists, FULL)
+    session.run("FETCH", b"1:%d" % session.reader.exists, session.items(*_METADATA))
     return session.found()
 
 

@@ -12,12 +12,17 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, cast
 
+from archiver.labels import flag_of
 from archiver.model import Body, Row
+from archiver.sources.names import decode
 
 
 @dataclass(slots=True)
 class Found:
-    """What one FETCH response told; None where it did not. `origin`: the offset of a piece, -1 for a whole body."""
+    """What one FETCH response told; None where it did not. `origin`: the offset of a piece, -1 for a whole body.
+
+    labelled: `flags` holds the message's labels, too (see `archiver.labels`).
+    """
 
     uid: int
     flags: tuple[str, ...] | None = None
@@ -25,6 +30,7 @@ class Found:
     size: int | None = None
     body: Body | None = None
     origin: int = -1
+    labelled: bool = False
 
     def row(self) -> Row:
         """As a row of a listing."""
@@ -106,6 +112,10 @@ def _from_items(items: list[Any]) -> Found | None:
     found = Found(int(uid))
     if isinstance(marks := values.get(b"FLAGS"), list):
         found.flags = flags(b" ".join(mark for mark in marks if isinstance(mark, bytes)))
+    if b"X-GM-LABELS" in values and found.flags is not None:
+        labels = values[b"X-GM-LABELS"] or []
+        named = {flag_of(decode(label)) for label in labels if isinstance(label, bytes)}
+        found.flags, found.labelled = tuple(sorted({*found.flags, *named})), True
     if isinstance(date := values.get(b"INTERNALDATE"), bytes):
         found.date = internaldate(date)
     if isinstance(size := values.get(b"RFC822.SIZE"), bytes):

@@ -51,7 +51,7 @@ class Pieces:
 
     def _ask(self, session: Session) -> tuple[Reply, Found | None]:
         self._spool.seek(self.offset)
-        part = b"(UID FLAGS INTERNALDATE BODY.PEEK[]<%d.%d>)" % (self.offset, self._limits.piece)
+        part = session.items(b"INTERNALDATE", b"BODY.PEEK[]<%d.%d>" % (self.offset, self._limits.piece))
         reply = session.run("UID", b"FETCH", b"%d" % self._uid, part)
         mine = [found for found in session.found() if found.uid == self._uid]
         return reply, next((found for found in mine if found.body is not None), mine[0] if mine else None)

@@ -27,7 +27,8 @@ from archiver.sources.providers import Provider
 from archiver.sources.reader import Line, Reader
 
 IDENTITY = b'("name" "Mailark" "vendor" "Mailark" "version" "1")'
-FULL = b"(UID FLAGS INTERNALDATE RFC822.SIZE)"
+LABELLED = {"\\all", "\\trash", "\\junk"}
+"""Attributes of Gmail's folders that together have every message once; which folder it is in, its labels tell."""
 
 _CODE = re.compile(rb"\[([A-Z-]+) +(-?\d+)\]", re.IGNORECASE)
 _UNSAFE = re.compile(rb"unsafe login", re.IGNORECASE)
@@ -62,6 +63,7 @@ class Session:
         self.closed = False
         self._found: list[Found] = []
         self._identified = False
+        self._labelled = False
         self._client = _connect(settings)
         self._imap: Any = self._client._imap
         self._imap.debug = 0  # IMAPClient's 5 writes every body to the log
@@ -76,6 +78,15 @@ class Session:
     def offers(self, capability: str) -> bool:
         """Whether the server advertises a capability."""
         return capability in self._capabilities
+
+    def labels(self, folder: Folder) -> bool:
+        """Whether the folder's messages are told apart by labels (Gmail's X-GM-EXT-1)."""
+        return self.offers("X-GM-EXT-1") and any(word.lower() in LABELLED for word in folder.attributes)
+
+    def items(self, *more: bytes) -> bytes:
+        """What to FETCH: UID and flags, labels where the open folder has them, and `more`."""
+        labels = (b"X-GM-LABELS",) if self._labelled else ()
+        return b"(%s)" % b" ".join((b"UID", b"FLAGS", *labels, *more))
 
     def login(self, user: bytes, password: bytes) -> None:
         """LOGIN with quoted strings. Raises AuthError."""
@@ -147,6 +158,7 @@ class Session:
     def examine(self, folder: Folder, since: FolderStatus | None = None) -> Opened:
         """Open a folder to read only; with `since` (QRESYNC) also what has changed. ProtocolError when it cannot be."""
         self.reader.exists = 0
+        self._labelled = self.labels(folder)
         reply = self._examine(folder, since)
         if reply.kind != "OK" and _UNSAFE.search(reply.text):
             self._identify()
@@ -223,6 +235,8 @@ class Session:
         except ValueError as error:
             raise ConnectError(f"the server's answer to FETCH cannot be read: {error}") from None
         if found is not None:
+            if self._labelled and not found.labelled:
+                found.flags = None  # what the server tells unasked has no labels, which does not mean there are none
             self._found.append(found)
 
     def complain(self, text: bytes) -> None:

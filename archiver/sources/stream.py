@@ -13,8 +13,6 @@ from archiver.sources.limits import Limits
 from archiver.sources.metadata import Found, parse
 from archiver.sources.session import Session
 
-WHOLE = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
-
 Batch = list[int]
 """UIDs of one command, ascending."""
 
@@ -74,7 +72,8 @@ class Stream:
 
     def _send(self, batch: Batch) -> None:
         ((wanted, _),) = uids.compact(batch, 1 << 30)
-        self.flight.append(Command(self.session.send("UID", b"FETCH", wanted, WHOLE), set(batch), len(batch)))
+        items = self.session.items(b"INTERNALDATE", b"BODY.PEEK[]")
+        self.flight.append(Command(self.session.send("UID", b"FETCH", wanted, items), set(batch), len(batch)))
 
     def _take(self, parts: list[Body]) -> None:
         try:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from archiver.config import AccountSettings
 from archiver.errors import ProtocolError
+from archiver.labels import parted
 from archiver.model import Body, Folder
 from archiver.sources import names
 from archiver.sources.connection import Connection
@@ -144,7 +145,8 @@ def _style(session: Session) -> tuple[str, str]:
 
 
 def _settable(flags: Sequence[str]) -> tuple[str, ...]:
-    return tuple(flag for flag in flags if flag.lower() in _SYSTEM or _KEYWORD.fullmatch(flag))
+    """Flags a client may set; labels are none, whatever they look like."""
+    return tuple(flag for flag in parted(flags)[0] if flag.lower() in _SYSTEM or _KEYWORD.fullmatch(flag))
 
 
 def _forms(message: Body, flags: tuple[str, ...]) -> Iterator[tuple[Body, tuple[str, ...]]]:

@@ -45,6 +45,7 @@ MEANINGS: list[tuple[str, Node]] = [
     ("folder:归档/*", Placed("folder", "归档/*")),
     ("account:li@example.com", Placed("account", "li@example.com")),
     ("flag:Seen", Placed("flag", "Seen")),
+    ("label:合同/2024", Placed("label", "合同/2024")),
     (r"flag:\Seen", Placed("flag", r"\Seen")),
     ("has:attachment", Attached()),
     ("larger:5M", Size(True, 5 * 1024 * 1024)),
@@ -171,7 +172,7 @@ TERMS = st.one_of(
     st.builds(
         Words, st.sampled_from(["", "from", "to", "cc", "subject", "filename", "text"]), SEARCHABLE, st.booleans()
     ),
-    st.builds(Placed, st.sampled_from(["account", "folder", "flag"]), VALUES),
+    st.builds(Placed, st.sampled_from(["account", "folder", "flag", "label"]), VALUES),
     st.builds(Size, st.booleans(), st.integers(0, 10**15 - 1)),
     st.tuples(DAYS, DAYS).map(lambda ends: Dates(min(ends), max(ends))),
     st.builds(Dates, DAYS, st.none()),

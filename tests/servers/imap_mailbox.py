@@ -21,6 +21,7 @@ class Mail:
     flags: frozenset[str]
     date: datetime
     modseq: int
+    labels: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -82,6 +83,14 @@ class Mailbox:
             mail = box.find(uid)
             mail.flags, mail.modseq = frozenset(flags), box.modseq
 
+    def label(self, folder: str | bytes, uid: int, labels: Collection[str]) -> None:
+        """Set the message's labels (Gmail) to these: decoded names, system labels with their backslash."""
+        with self.lock:
+            box = self.box(folder)
+            box.modseq += 1
+            mail = box.find(uid)
+            mail.labels, mail.modseq = frozenset(labels), box.modseq
+
     def expunge(self, folder: str | bytes, uid: int) -> None:
         """Remove the message."""
         with self.lock:
@@ -96,7 +105,9 @@ class Mailbox:
         with self.lock:
             mail = self.box(folder).find(uid)
             self.expunge(folder, uid)
-            return self.append(to, mail.body, mail.flags, mail.date)
+            uid = self.append(to, mail.body, mail.flags, mail.date)
+            self.box(to).find(uid).labels = mail.labels
+            return uid
 
     def renew(self, folder: str | bytes) -> None:
         """The folder was rebuilt: a new UIDVALIDITY, and every message has another UID."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from archiver.sources.names import unquote
+from archiver.sources.names import encode, unquote
 from tests.servers.imap_mailbox import Box, Mail, Mailbox
 
 _COMMAND = re.compile(rb"(\S+) ((?:UID )?[A-Za-z]+) ?(.*)", re.DOTALL)
@@ -171,6 +171,8 @@ def read_command(stream: BinaryIO, ready: Callable[[], object]) -> Command | Non
 def fetch_row(number: int, mail: Mail, items: bytes) -> bytes:
     """A FETCH response as a good server writes it."""
     parts = [b"UID %d" % mail.uid]
+    if b"X-GM-LABELS" in items:
+        parts.insert(0, b"X-GM-LABELS (%s)" % b" ".join(map(_label, sorted(mail.labels))))
     if b"FLAGS" in items:
         parts.append(b"FLAGS (%s)" % " ".join(sorted(mail.flags)).encode())
     if b"INTERNALDATE" in items:
@@ -188,6 +190,12 @@ def fetch_row(number: int, mail: Mail, items: bytes) -> bytes:
     elif b"BODY" in items:
         parts.append(_literal(b"BODY[]", mail.body))
     return b"* %d FETCH (%s)\r\n" % (number, b" ".join(parts))
+
+
+def _label(name: str) -> bytes:
+    """As Gmail writes labels: an atom where it can be one, else a quoted string."""
+    raw = encode(name)
+    return raw if re.fullmatch(rb"[A-Za-z0-9&+,/-]+", raw) else _quoted(raw)
 
 
 def _literal(key: bytes, data: bytes) -> bytes:

@@ -25,6 +25,7 @@ from tests.servers.imap_protocol import Command, Conversation, read_command
 PLAIN: frozenset[str] = frozenset()
 CONDSTORE = frozenset({"ENABLE", "CONDSTORE"})
 QRESYNC = frozenset({"ENABLE", "CONDSTORE", "QRESYNC", "LIST-STATUS", "SPECIAL-USE"})
+GMAIL = frozenset({"ENABLE", "CONDSTORE", "LIST-STATUS", "SPECIAL-USE", "X-GM-EXT-1"})
 PASSWORD_VARIABLE = "MAILARK_TEST_PASSWORD"
 
 
