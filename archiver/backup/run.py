@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
@@ -82,7 +82,15 @@ def backup(
     walked, failure = _run(archive, accounts, committer, walk, now)
     feed.close(process)
     report = _report(committer, feed, tuple(walked), failure, started, now())
-    archive.state.end_run(number, report.ended, report.exit_code, json.dumps(report.as_json(), ensure_ascii=False))
+    return _kept(archive, number, report)
+
+
+def _kept(archive: Archive, number: int, report: RunReport) -> RunReport:
+    """Record the report for `status`; that this fails (a full disk) must not hide what the report says."""
+    try:
+        archive.state.end_run(number, report.ended, report.exit_code, json.dumps(report.as_json(), ensure_ascii=False))
+    except MailarkError as error:
+        return replace(report, error=report.error or error)
     return report
 
 

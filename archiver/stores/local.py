@@ -68,7 +68,8 @@ class LocalStore:
             if not store._marker.exists():
                 store._write(store._marker, json.dumps({"mailark-store": 1, "archive": archive}).encode() + b"\n")
         if store.archive() != archive:
-            raise StoreError(f"{store.url} belongs to another archive", "Give each archive a folder of its own.")
+            hint = "give each archive a folder of its own; after an `init` that was cut, delete this one first"
+            raise StoreError(f"{store.url} belongs to another archive", hint)
         return store
 
     def archive(self) -> str:

@@ -25,6 +25,9 @@ STORES_AT_ONCE = 8
 MAX_SMALL = 64 << 20
 """Bytes of an object that is read whole here: a manifest, a key file, a document."""
 
+DOCUMENTS = ("FORMAT.txt", "reader.py")
+"""What lies at the top of a store; whatever else lies there is somebody else's."""
+
 _MANIFEST = re.compile(r"manifests/([0-9a-f]{16})/([0-9]{10})")
 
 
@@ -105,7 +108,7 @@ def take(stores: Sequence[Store], root: Ed25519PublicKey, heads: Mapping[str, in
 def foundation(stores: Sequence[Store], root: Ed25519PublicKey) -> list[ObjectRef]:
     """The key files and documents in the stores: a writer's first manifest names them, so that they can be checked."""
     objects = take(stores, root).objects
-    return [ref for name, ref in sorted(objects.items()) if name.startswith("keys/") or "/" not in name]
+    return [ref for name, ref in sorted(objects.items()) if name.startswith("keys/") or name in DOCUMENTS]
 
 
 def _list_all(stores: Sequence[Store], inventory: Inventory) -> dict[str, set[str]]:
@@ -252,7 +255,7 @@ class _Chain:
 
 def _take_unsigned(copies: _Copies, inventory: Inventory) -> None:
     """Key files and documents that no manifest names: what all copies, or most, have in common."""
-    documents = [name for name in copies.under("") if "/" not in name]
+    documents = [name for name in DOCUMENTS if any(name in names for names in copies.names.values())]
     judged = set(inventory.objects) | {fault.name for fault in inventory.faults}
     for name in [*copies.under("keys/"), *documents]:
         if name in judged:
