@@ -159,7 +159,7 @@ class Push:
             yield
             self.close(commit)
             self.monitor.advance(store.url, 1, 0)
-        self.monitor.end(store.url, "failed" if store.url in self.errors else f"{len(commits)} commits")
+        self.monitor.end(store.url, "failed" if store.url in self.errors else f"{len(commits)} commit{'s' * (len(commits) != 1)}")
 
     def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
         """Whatever comes before it and is missing, then the commit."""
