@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from archiver.errors import ConfigError
 from archiver.stores.interface import Store
 from archiver.stores.local import LocalStore
+
+if TYPE_CHECKING:
+    from archiver.stores.drive import DriveStore
+    from archiver.stores.rclone import RcloneStore
+    from archiver.stores.s3 import S3Store
 
 
 @dataclass(frozen=True)
@@ -27,10 +33,22 @@ KINDS: dict[str, Kind] = {
         lambda url: LocalStore.open(_folder(url)),
         lambda url, archive: LocalStore.create(_folder(url), archive),
     ),
+    "s3": Kind(
+        "s3://bucket/folder?region=eu-central-1",
+        lambda url: _s3().open(url),
+        lambda url, archive: _s3().create(url, archive),
+    ),
+    "drive": Kind(
+        "drive://Mail%20archive",
+        lambda url: _drive().open(url),
+        lambda url, archive: _drive().create(url, archive),
+    ),
+    "rclone": Kind(
+        "rclone://remote:folder",
+        lambda url: _rclone().open(url),
+        lambda url, archive: _rclone().create(url, archive),
+    ),
 }
-
-LATER = ("s3", "drive")
-"""Kinds that are foreseen and that nothing implements yet."""
 
 
 def open_store(url: str) -> Store:
@@ -49,8 +67,6 @@ def _kind(url: str) -> Kind:
         raise ConfigError("a store without a URL", _known())
     if not colon:
         return KINDS["file"]
-    if scheme.lower() in LATER:
-        raise ConfigError(f"{url}: stores of this kind are not in this version", _known())
     if scheme.lower() not in KINDS:
         raise ConfigError(f"{url}: unknown kind of store", _known())
     return KINDS[scheme.lower()]
@@ -58,6 +74,25 @@ def _kind(url: str) -> Kind:
 
 def _known() -> str:
     return "Known: a path, " + ", ".join(kind.example for kind in KINDS.values())
+
+
+def _s3() -> type[S3Store]:
+    """Imported when there is such a store: boto3 takes a quarter of a second."""
+    from archiver.stores.s3 import S3Store
+
+    return S3Store
+
+
+def _drive() -> type[DriveStore]:
+    from archiver.stores.drive import DriveStore
+
+    return DriveStore
+
+
+def _rclone() -> type[RcloneStore]:
+    from archiver.stores.rclone import RcloneStore
+
+    return RcloneStore
 
 
 def _folder(url: str) -> Path:

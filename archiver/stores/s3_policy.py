@@ -1,0 +1,58 @@
+"""The least that the nightly machine must be allowed in a bucket: to look, to read, to add. Not to delete.
+
+On AWS an object may be put only with If-None-Match (condition key s3:if-none-match, Amazon S3 User Guide, "Enforce
+conditional writes"), so that even with the machine's credentials nothing that is there can be overwritten.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archiver.stores.s3_place import Place
+
+Statement = dict[str, Any]
+
+
+def policy(place: Place) -> dict[str, Any]:
+    """An IAM policy document (version 2012-10-17) for the credentials of a machine that archives into the place."""
+    statements = [_look(place), _bucket(place), _read(place), _add(place), *_kms(place)]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _look(place: Place) -> Statement:
+    found = _allow("ListTheArchive", ["s3:ListBucket"], _arn(place))
+    if place.prefix:
+        found["Condition"] = {"StringLike": {"s3:prefix": [f"{place.prefix}*"]}}
+    return found
+
+
+def _bucket(place: Place) -> Statement:
+    actions = ["s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning"]
+    return _allow("SeeHowItIsProtected", actions, _arn(place))
+
+
+def _read(place: Place) -> Statement:
+    return _allow("ReadObjects", ["s3:GetObject"], f"{_arn(place)}/{place.prefix}*")
+
+
+def _add(place: Place) -> Statement:
+    actions = ["s3:PutObject", *(["s3:PutObjectRetention"] if place.years else [])]
+    found = _allow("AddObjects", actions, f"{_arn(place)}/{place.prefix}*")
+    if place.endpoint is None:
+        found["Condition"] = {"Null": {"s3:if-none-match": "false"}}
+    return found
+
+
+def _kms(place: Place) -> list[Statement]:
+    if not place.kms_key:
+        return []
+    return [_allow("UseTheKey", ["kms:GenerateDataKey", "kms:Decrypt"], place.kms_key)]
+
+
+def _allow(name: str, actions: list[str], resource: str) -> Statement:
+    return {"Sid": name, "Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+def _arn(place: Place) -> str:
+    partition = "aws-cn" if (place.region or "").startswith("cn-") else "aws"
+    return f"arn:{partition}:s3:::{place.bucket}"

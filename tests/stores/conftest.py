@@ -1,0 +1,63 @@
+"""Real servers for the stores, started once a test process and stopped at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from archiver.stores.rclone_process import Rclone
+from tests.servers import rclone_s3 as rclone_server
+from tests.servers import seaweed as seaweed_server
+
+
+@pytest.fixture(scope="session")
+def seaweed() -> Iterator[seaweed_server.SeaweedFS]:
+    """A running SeaweedFS; take a fresh bucket with `seaweed.bucket()`."""
+    if reason := seaweed_server.missing():
+        pytest.skip(reason)
+    with seaweed_server.SeaweedFS() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rclone_s3() -> Iterator[rclone_server.RcloneS3]:
+    """A running `rclone serve s3`."""
+    if reason := rclone_server.missing():
+        pytest.skip(reason)
+    with rclone_server.RcloneS3() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rclone, Path]]:
+    """One `rclone rcd` with a configuration of its own: the remote "box" is a folder."""
+    if reason := rclone_server.missing():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("rclone")
+    (folder / "box").mkdir()
+    (folder / "rclone.conf").write_text(f"[box]\ntype = alias\nremote = {folder / 'box'}\n")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("RCLONE_CONFIG", str(folder / "rclone.conf"))
+    process = Rclone()
+    yield process, folder / "box"
+    process.stop()
+    patch.undo()
+
+
+@pytest.fixture
+def rclone(_rclone: tuple[Rclone, Path]) -> Rclone:
+    """The running process."""
+    return _rclone[0]
+
+
+@pytest.fixture
+def remote(_rclone: tuple[Rclone, Path], tmp_path: Path) -> Callable[[str], tuple[str, Path]]:
+    """Gives the URL of a new folder of the remote, and where it lies on the disk."""
+    number = tmp_path.name
+
+    def make(name: str) -> tuple[str, Path]:
+        return f"rclone://box:{number}/{name}", _rclone[1] / number / name
+
+    return make
