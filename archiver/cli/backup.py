@@ -24,15 +24,15 @@ def command(
     Ends with 0 only when every message on every server is archived in enough stores.
     """
     from archiver.backup import Options, backup
-    from archiver.cli.verdict import complaints, exit_code, plan_table, verdict
+    from archiver.cli.verdict import complaints, exit_code, plan_table, result_table, verdict
 
     session.accounts(accounts)
     with session.open(exclusive=True) as archive:
         report = backup(archive, Options(accounts, folders, dry_run=dry_run, full=full), watcher())
     if json_:
         click.echo(as_json(report.as_json()))
-    elif dry_run:
-        click.echo(plan_table(report.accounts))
+    else:
+        click.echo((plan_table if dry_run else result_table)(report.accounts))
     for line in complaints(report):
         click.echo(one_line(line), err=True)
     click.echo(verdict(report), err=json_)

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from archiver.backup.report import AccountReport, FolderReport, RunReport
 from archiver.cli.output import number, plural, size, store_name, table
 
+NAMED = 20
+"""Failed messages of a folder that are named at the end of a run."""
+
 
 def complaints(report: RunReport) -> Iterator[str]:
     """One line for everything that keeps the run from being complete."""
@@ -16,6 +19,7 @@ def complaints(report: RunReport) -> Iterator[str]:
         for folder in account.folders:
             if folder.failed or (not folder.complete and not report.dry_run):
                 yield f"{account.account}/{folder.folder}: {_incomplete(folder)}"
+                yield from _names(folder)
     for store in report.stores:
         if store.lacks:
             yield f"store {store_name(store.url)} lacks {plural(store.lacks, 'commit')}: {store.reason}"
@@ -23,6 +27,14 @@ def complaints(report: RunReport) -> Iterator[str]:
         yield f"{report.catalog_problem} (the messages are safe; `mailark reindex` mends it)"
     if report.error is not None:
         yield _with_hint(str(report.error), report.error.hint)
+
+
+def _names(folder: FolderReport) -> Iterator[str]:
+    """The failed messages by name; all of them are in `--json` and in `status`."""
+    for problem in folder.failed[:NAMED]:
+        yield f"  {f'UID {problem.uid}' if problem.uid else 'the folder'}: {problem.reason}"
+    if len(folder.failed) > NAMED:
+        yield f"  and {number(len(folder.failed) - NAMED)} more: see `mailark status`"
 
 
 def _with_hint(text: str, hint: str) -> str:
@@ -77,3 +89,20 @@ def plan_table(accounts: tuple[AccountReport, ...]) -> str:
         for folder in account.folders
     ]
     return table(("Account", "Folder", "On the server", "To fetch", "Size", "Gone"), rows, numbers=(2, 3, 4, 5))
+
+
+def result_table(accounts: tuple[AccountReport, ...]) -> str:
+    """What a run found complete, a folder a line."""
+    rows = [
+        (
+            account.account,
+            folder.folder,
+            number(folder.on_server),
+            number(folder.archived),
+            number(len(folder.failed)),
+            number(folder.new),
+        )
+        for account in accounts
+        for folder in account.folders
+    ]
+    return table(("Account", "Folder", "On the server", "Archived", "Failed", "New"), rows, numbers=(2, 3, 4, 5))
