@@ -22,7 +22,7 @@ from archiver.stores.drive_errors import LOGIN, judge, reason_of
 from archiver.stores.drive_url import Place
 
 T = TypeVar("T")
-Body = bytes | memoryview
+Body = bytes | Iterable[memoryview]
 
 
 @dataclass(frozen=True, slots=True)

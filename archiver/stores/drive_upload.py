@@ -8,6 +8,7 @@ Protocol: developers.google.com/workspace/drive/api/guides/manage-uploads (secti
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import mmap
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.errors import QuotaError, StoreError
-from archiver.stores.drive_calls import Answer, Body, Calls, Expected, Passing
+from archiver.stores.drive_calls import Answer, Calls, Expected, Passing
 from archiver.stores.drive_tree import FIELDS, SHARED, File
 from archiver.stores.interface import Data
 
@@ -29,6 +30,7 @@ LARGEST_SIMPLE = 5_000_000
 """Bytes sent in one multipart request; Google takes up to 5 MB that way."""
 
 _BYTES = "application/octet-stream"
+_PIECE = 1 << 20
 _IDS_AT_ONCE = 20
 _RESTARTS = 3
 _GONE = (404, 410)
@@ -206,7 +208,7 @@ class Uploader:
                     answer = self._put(new, session, f"bytes */{len(new.body)}", b"")
                 else:
                     last = len(new.body) - 1
-                    answer = self._put(new, session, f"bytes {start}-{last}/{len(new.body)}", new.body[start:])
+                    answer = self._put(new, session, f"bytes {start}-{last}/{len(new.body)}", _Once(new.body[start:]))
             except Passing as passing:
                 failures += 1
                 if failures >= self._calls.limits.tries:
@@ -222,8 +224,9 @@ class Uploader:
             if failures >= self._calls.limits.tries or start >= len(new.body):
                 raise StoreError(f"{self._calls.place.url}: {new.name}: the upload does not move on")
 
-    def _put(self, new: _New, session: str, content_range: str, body: Body) -> Answer:
-        return self._calls.send("PUT", session, {"content-range": content_range}, body, new.name, _GONE)
+    def _put(self, new: _New, session: str, content_range: str, body: bytes | _Once) -> Answer:
+        headers = {"content-range": content_range, "content-length": str(len(body))}
+        return self._calls.send("PUT", session, headers, body, new.name, _GONE)
 
     def _arrived_before(self, new: _New, upload: Upload) -> dict[str, Any] | None:
         """The file that an earlier try made under this id; None when the id belongs to something else by now."""
@@ -251,6 +254,24 @@ class Uploader:
         request = self._calls.files.delete(fileId=id_, **SHARED)
         with suppress(Expected):
             self._calls.call(request, "a damaged upload", write=True, expected=(403, 404))
+
+
+class _Once:
+    """The body of a request that is sent once only: httplib2 would send it anew, from its start, when the connection
+    breaks, although the session may have a part of it already."""
+
+    def __init__(self, body: memoryview) -> None:
+        self._body = body
+        self._sent = False
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def __iter__(self) -> Iterator[memoryview]:
+        if self._sent:
+            raise ConnectionResetError(errno.ECONNRESET, "broken off")
+        self._sent = True
+        return (self._body[at : at + _PIECE] for at in range(0, len(self._body), _PIECE))
 
 
 def _arrived(answer: Answer) -> int:

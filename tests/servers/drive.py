@@ -11,7 +11,9 @@ search-files, handle-errors; RFC 6749, 7523, 8628 for tokens. Names are not uniq
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,6 +36,7 @@ class DriveServer:
         self.page = page
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, int]] = []
+        self.connections: set[socket.socket] = set()
         self.lock = threading.RLock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
@@ -48,6 +51,9 @@ class DriveServer:
     def __exit__(self, *_error: object) -> None:
         self._http.shutdown()
         self._http.server_close()
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
 
     def url(self, keep: Path, name: str = "Mail archive", **options: str) -> str:
@@ -56,7 +62,7 @@ class DriveServer:
         from archiver.stores.drive_url import parse
 
         given = {"keep": str(keep), "endpoint": self.address, "writes_per_second": "100", **options}
-        text = f"drive://{quote(name)}?" + "&".join(f"{key}={quote(value)}" for key, value in given.items())
+        text = f"drive://{quote(name, safe='/:')}?" + "&".join(f"{key}={quote(value)}" for key, value in given.items())
         if "service_account" not in given:
             Login(self.tokens.refresh, "client", "secret", f"{self.address}/token").save(parse(text).token)
         return text
@@ -84,6 +90,14 @@ class _Conversation(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     drive: DriveServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.drive.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.drive.connections.discard(self.connection)
+        super().finish()
 
     def log_message(self, *_arguments: object) -> None:
         """Say nothing."""

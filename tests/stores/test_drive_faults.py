@@ -1,0 +1,376 @@
+"""The store in Google Drive when Drive, the network or this machine misbehaves: no double, no loss, bounded time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archiver.errors import AuthError, MailarkError, QuotaError, StoreError
+from archiver.stores.drive import DriveStore
+from archiver.stores.drive_calls import Limits
+from archiver.stores.drive_errors import judge, reason_of
+from archiver.stores.drive_url import parse
+from tests.contracts.store import PACK
+from tests.servers.drive import Cut, DriveServer, Hang, Refuse, Wrong
+
+FAST = Limits(timeout=5.0, tries=5, wait=0.002, longest_wait=0.02)
+LARGE = random.Random(3).randbytes(6_500_001)
+SMALL = b"small"
+PATH = f"Mail archive/{PACK}"
+
+
+@pytest.fixture
+def drive() -> Iterator[DriveServer]:
+    with DriveServer() as server:
+        yield server
+
+
+@pytest.fixture
+def url(drive: DriveServer, tmp_path: Path) -> str:
+    return drive.url(tmp_path / "keep")
+
+
+@pytest.fixture
+def store(drive: DriveServer, url: str) -> DriveStore:
+    store = DriveStore.create(url, "archive-1", FAST)
+    drive.requests.clear()
+    return store
+
+
+def notes(url: str) -> list[Path]:
+    return list(parse(url).uploads.glob("*"))
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["multipart", "session"])
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (403, "rateLimitExceeded"),
+        (403, "userRateLimitExceeded"),
+        (429, "rateLimitExceeded"),
+        (429, ""),
+        (500, "backendError"),
+        (502, ""),
+        (503, "backendError"),
+        (504, ""),
+        (408, ""),
+    ],
+)
+def test_what_passes_is_tried_again(
+    drive: DriveServer, store: DriveStore, url: str, data: bytes, status: int, reason: str
+) -> None:
+    """Each kind of request refused twice, then once more after it was done."""
+    for operation in ("generateIds", "folder", "list", "get", "create", "begin", "send", "download"):
+        drive.faults += [Refuse(operation, status, reason, times=2), Refuse(operation, status, reason, after=True)]
+    assert store.put_if_absent(PACK, data)
+    assert store.get(PACK) == data
+    assert not store.put_if_absent(PACK, data)
+    assert drive.files.tree()[PATH] == data
+    assert len(drive.files.at(PATH)) == len(drive.files.at("Mail archive/packs")) == 1
+    assert not notes(url)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "error"),
+    [
+        (403, "storageQuotaExceeded", QuotaError),
+        (403, "teamDriveFileLimitExceeded", QuotaError),
+        (403, "numChildrenInNonRootLimitExceeded", QuotaError),
+        (403, "dailyLimitExceeded", QuotaError),
+        (403, "insufficientFilePermissions", StoreError),
+        (403, "insufficientPermissions", AuthError),
+        (403, "appNotAuthorizedToFile", StoreError),
+        (403, "accessNotConfigured", StoreError),
+        (403, "domainPolicy", StoreError),
+        (403, "", StoreError),
+        (400, "badRequest", StoreError),
+    ],
+)
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["multipart", "session"])
+def test_what_does_not_pass_is_final(
+    drive: DriveServer, store: DriveStore, data: bytes, status: int, reason: str, error: type[MailarkError]
+) -> None:
+    operation = "create" if data is SMALL else "begin"
+    drive.faults.append(Refuse(operation, status, reason, times=99))
+    with pytest.raises(error) as caught:
+        store.put_if_absent(PACK, data)
+    assert caught.type is error
+    assert caught.value.hint
+    assert reason in str(caught.value)
+    assert sum(name == operation for name, _ in drive.requests) == 1
+    drive.faults.clear()
+    assert store.put_if_absent(PACK, data)
+    assert len(drive.files.at(PATH)) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "error"),
+    [(403, "userRateLimitExceeded", QuotaError), (429, "", QuotaError), (503, "", StoreError)],
+)
+def test_what_does_not_pass_in_time_is_given_up(
+    drive: DriveServer, store: DriveStore, status: int, reason: str, error: type[MailarkError]
+) -> None:
+    for operation in ("create", "list", "download", "delete", "send"):
+        drive.faults.append(Refuse(operation, status, reason, times=999))
+    for call in (lambda: store.put_if_absent(PACK, SMALL), lambda: list(store.list()), lambda: store.get("x/y")):
+        drive.requests.clear()
+        with pytest.raises(error) as caught:
+            call()
+        assert caught.type is error
+        assert 0 < sum(code == status for _, code in drive.requests) <= FAST.tries
+
+
+def test_retry_after_is_obeyed_and_an_unreasonable_one_ends_the_try(drive: DriveServer, store: DriveStore) -> None:
+    import time
+
+    drive.faults.append(Refuse("create", 429, "rateLimitExceeded", retry_after=1))
+    slow = DriveStore.open(store.url, Limits(timeout=5.0, tries=5, wait=0.001, longest_wait=0.3))
+    began = time.monotonic()
+    assert slow.put_if_absent(PACK, SMALL)
+    assert time.monotonic() - began >= 1.0
+    drive.faults.append(Refuse("create", 429, "rateLimitExceeded", retry_after=3600))
+    with pytest.raises(QuotaError):
+        slow.put_if_absent("keys/a", SMALL)
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["multipart", "session"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_broken_connections_make_no_double(
+    drive: DriveServer, store: DriveStore, url: str, data: bytes, after: bool, times: int
+) -> None:
+    """A lost request and a lost acknowledgement, at every kind of request on the way."""
+    for operation in ("folder", "create", "begin", "send", "list", "generateIds"):
+        drive.faults.append(Cut(operation, after=after, times=times))
+    assert store.put_if_absent(PACK, data)
+    assert store.get(PACK) == data
+    assert len(drive.files.at(PATH)) == len(drive.files.at("Mail archive/packs")) == 1
+    assert len(drive.files.items) == 1 + 1 + 1 + 3 + 1  # top, folder, marker, three folders, the object
+    assert not notes(url)
+
+
+def test_a_cut_upload_goes_on_where_it_was_cut(drive: DriveServer, store: DriveStore, tmp_path: Path) -> None:
+    (tmp_path / "pack").write_bytes(LARGE)
+    at = 4_000_000
+    drive.faults.append(Cut("send", at=at))
+    received: list[int] = []
+    receive = drive.files.receive
+
+    def counting(key: str, start: int, body: bytes, total: int) -> Any:
+        received.append(len(body))
+        return receive(key, start, body, total)
+
+    drive.files.receive = counting  # type: ignore[method-assign]
+    assert store.put_if_absent(PACK, tmp_path / "pack")
+    assert store.get(PACK) == LARGE
+    kept = at // (256 * 1024) * 256 * 1024
+    assert received == [at, 0, len(LARGE) - kept]  # the cut request, the question, the rest
+    assert drive.count("begin") == 1
+    print(f"cut at {at}: {sum(received) - len(LARGE)} of {len(LARGE)} bytes sent twice")
+
+
+@pytest.mark.parametrize("cuts", [1, 2, 4])
+def test_a_session_that_moves_on_is_never_given_up(drive: DriveServer, store: DriveStore, cuts: int) -> None:
+    drive.faults += [Cut("send", at=1_000_000, skip=0) for _ in range(cuts)]
+    assert store.put_if_absent(PACK, LARGE)
+    assert store.get(PACK) == LARGE
+    assert drive.count("begin") == 1
+
+
+def test_a_session_that_does_not_move_on_is_given_up(drive: DriveServer, store: DriveStore) -> None:
+    drive.files.receive = lambda *_arguments: None  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match="does not move on"):
+        store.put_if_absent(PACK, LARGE)
+    assert drive.count("send") <= FAST.tries + 1
+
+
+def test_an_expired_session_is_begun_again(drive: DriveServer, store: DriveStore) -> None:
+    drive.faults += [Cut("send", at=2_000_000), Refuse("send", 404, "notFound")]
+    assert store.put_if_absent(PACK, LARGE)
+    assert store.get(PACK) == LARGE
+    assert drive.count("begin") == 2
+    drive.faults.append(Refuse("send", 404, "notFound", times=99))
+    with pytest.raises(StoreError, match="expired"):
+        store.put_if_absent("packs/other", LARGE)
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["multipart", "session"])
+def test_a_lost_acknowledgement_and_a_crash_make_no_double(
+    drive: DriveServer, store: DriveStore, url: str, data: bytes
+) -> None:
+    """The run ends without an answer; the next one finds the file, even where the listing does not show it yet."""
+    drive.faults += [Cut("create" if data is SMALL else "send", after=True, times=99), Cut("get", times=99)]
+    with pytest.raises(StoreError, match="connection failed"):
+        store.put_if_absent(PACK, data)
+    drive.faults.clear()
+    assert len(notes(url)) == 1
+    assert notes(url)[0].stat().st_mode & 0o77 == 0
+    hidden: list[int] = []
+
+    def hide(page: dict[str, Any]) -> None:
+        found = [file for file in page["files"] if not file["name"].endswith(".age")]
+        hidden.append(len(page["files"]) - len(found))
+        page["files"] = found
+
+    drive.faults.append(Wrong("list", hide, times=99))
+    after = DriveStore.open(url, FAST)
+    assert after.put_if_absent(PACK, data)
+    assert sum(hidden) == 1
+    assert len(drive.files.at(PATH)) == 1
+    assert drive.files.tree()[PATH] == data
+    assert not notes(url)
+
+
+def test_an_upload_goes_on_in_the_next_run(drive: DriveServer, store: DriveStore, url: str) -> None:
+    drive.faults += [Cut("send", at=3_000_000), Refuse("send", 503, times=99)]
+    with pytest.raises(StoreError):
+        store.put_if_absent(PACK, LARGE)
+    drive.faults.clear()
+    assert DriveStore.open(url, FAST).put_if_absent(PACK, LARGE)
+    assert drive.count("begin") == 1
+    assert drive.files.tree()[PATH] == LARGE
+
+
+def test_other_content_does_not_go_on_with_the_old_session(drive: DriveServer, store: DriveStore, url: str) -> None:
+    drive.faults += [Cut("send", at=3_000_000), Refuse("send", 503, times=99)]
+    with pytest.raises(StoreError):
+        store.put_if_absent(PACK, LARGE)
+    drive.faults.clear()
+    assert DriveStore.open(url, FAST).put_if_absent(PACK, LARGE[::-1])
+    assert drive.files.tree()[PATH] == LARGE[::-1]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"id": 1}', '{"id": "1nonsense", "sha256": "x", "session": ""}'])
+def test_a_note_that_is_rubbish_does_no_harm(drive: DriveServer, store: DriveStore, url: str, content: str) -> None:
+    drive.faults.append(Cut("create", times=99))
+    with pytest.raises(StoreError):
+        store.put_if_absent(PACK, SMALL)
+    drive.faults.clear()
+    notes(url)[0].write_text(content)
+    assert store.put_if_absent(PACK, SMALL)
+    assert not notes(url)
+
+
+def test_a_note_with_an_id_that_drive_refuses_is_given_up_by_the_second_try(
+    drive: DriveServer, store: DriveStore, url: str
+) -> None:
+    drive.faults.append(Cut("create", times=99))
+    with pytest.raises(StoreError):
+        store.put_if_absent(PACK, SMALL)
+    drive.faults.clear()
+    drive.files.generated.clear()
+    with pytest.raises(StoreError, match="400"):
+        DriveStore.open(url, FAST).put_if_absent(PACK, SMALL)
+    assert DriveStore.open(url, FAST).put_if_absent(PACK, SMALL)
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["multipart", "session"])
+@pytest.mark.parametrize("field", ["sha256Checksum", "md5Checksum", "size"])
+def test_content_that_arrived_damaged_is_sent_again(
+    drive: DriveServer, store: DriveStore, data: bytes, field: str
+) -> None:
+    operation = "create" if data is SMALL else "send"
+
+    def damage(found: dict[str, Any]) -> None:
+        if field == "md5Checksum":
+            del found["sha256Checksum"]
+        found[field] = "17"
+
+    drive.faults.append(Wrong(operation, damage))
+    assert store.put_if_absent(PACK, data)
+    assert len(drive.files.at(PATH)) == 1
+    assert drive.count("delete") == 1
+    drive.faults.append(Wrong(operation, damage, times=2))
+    with pytest.raises(StoreError, match="damaged"):
+        store.put_if_absent("packs/other", data)
+    assert drive.files.at("Mail archive/packs/other") == []
+
+
+def test_without_checksums_the_content_is_read_back(drive: DriveServer, store: DriveStore) -> None:
+    def without(found: dict[str, Any]) -> None:
+        del found["sha256Checksum"], found["md5Checksum"]
+
+    drive.faults.append(Wrong("create", without))
+    assert store.put_if_absent(PACK, SMALL)
+    assert drive.count("download") == 1
+    drive.faults += [Wrong("create", without), Wrong("create", lambda found: found.pop("sha256Checksum"))]
+    assert store.put_if_absent("packs/other", SMALL)
+    assert drive.count("download") == 2
+
+
+def test_a_listing_that_drive_calls_incomplete_is_no_listing(drive: DriveServer, store: DriveStore) -> None:
+    drive.faults.append(Wrong("list", lambda page: page.update(incompleteSearch=True), times=9))
+    with pytest.raises(StoreError, match="only in part"):
+        list(store.list())
+
+
+def test_a_silent_server_is_given_up(drive: DriveServer, store: DriveStore) -> None:
+    quick = DriveStore.open(store.url, Limits(timeout=0.2, tries=2, wait=0.001, longest_wait=0.001))
+    hang = Hang("list", times=9)
+    drive.faults.append(hang)
+    with pytest.raises(StoreError, match="connection failed"):
+        list(quick.list())
+    hang.release()
+
+
+def test_a_refused_token_is_refreshed_once(drive: DriveServer, store: DriveStore) -> None:
+    store.put_if_absent(PACK, SMALL)
+    drive.tokens.revoke()
+    issued = len(drive.tokens.issued)
+    assert store.get(PACK) == SMALL
+    assert len(drive.tokens.issued) == issued + 1
+    drive.faults.append(Refuse("download", 401, "authError", times=9))
+    with pytest.raises(AuthError) as caught:
+        store.get(PACK)
+    assert "mailark store login" in caught.value.hint
+    assert drive.faults[-1].struck == 2
+
+
+def test_a_login_that_was_taken_away_is_an_auth_error_and_shows_no_token(
+    drive: DriveServer, store: DriveStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    drive.tokens.revoke()
+    drive.tokens.refused = "invalid_grant"
+    with pytest.raises(AuthError, match="invalid_grant") as caught:
+        store.get(PACK)
+    shown = f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r} {caplog.text}"
+    assert not any(secret in shown for secret in [*drive.tokens.issued, drive.tokens.refresh, "secret"])
+
+
+def test_neither_errors_nor_logs_show_a_token_or_a_sessions_address(
+    drive: DriveServer, store: DriveStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    drive.faults.append(Refuse("send", 403, "insufficientFilePermissions", times=99))
+    with pytest.raises(StoreError) as caught:
+        store.put_if_absent(PACK, LARGE)
+    drive.faults += [Refuse("create", 403, "userRateLimitExceeded"), Refuse("create", 403, "text of somebody's")]
+    with pytest.raises(StoreError) as second:
+        store.put_if_absent("packs/other", SMALL)
+    shown = f"{caught.value} {caught.value.hint} {second.value} {second.value.hint} {caplog.text}"
+    assert not any(s in shown for s in [*drive.tokens.issued, drive.tokens.refresh, "upload_id", "text of somebody's"])
+
+
+def test_a_server_that_is_down_is_a_store_error_in_bounded_time(drive: DriveServer, store: DriveStore) -> None:
+    drive.__exit__()
+    with pytest.raises(StoreError, match="connection failed"):
+        store.put_if_absent(PACK, SMALL)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"error": 1}', b'{"error": {"errors": []}}', b"<html>"])
+def test_answers_without_a_reason(body: bytes) -> None:
+    assert reason_of(body) == ""
+
+
+def test_every_status_is_judged() -> None:
+    for status in range(300, 600):
+        for reason in ("", "unknownReason", "rateLimitExceeded", "storageQuotaExceeded"):
+            verdict = judge("x", status, reason)
+            assert verdict.error.hint
+            assert not (verdict.again and reason == "storageQuotaExceeded")
+            assert verdict.again or status < 500 or reason == "storageQuotaExceeded"
