@@ -159,13 +159,23 @@ class Fetching:
         for uid in wanted:
             pieces = Pieces(uid, self._hints[uid], self._limits)
             try:
-                item = self._one_in_pieces(uid, pieces)
+                item = self._really(self._one_in_pieces(uid, pieces))
                 if isinstance(item, Refused) and item.reason != GONE and not self._tries[uid]:
                     self._failed[uid] = item.reason  # SIZE may have been wrong: it is tried whole, too
                 else:
                     yield item
             finally:
                 pieces.close()
+
+    def _really(self, item: Fetched | Refused) -> Fetched | Refused:
+        """A server that answers nothing at all for a message has not said that it is gone."""
+        if isinstance(item, Fetched) or item.reason != GONE:
+            return item
+        try:
+            there = self._there(self._open(False), {item.uid})
+        except ConnectError:
+            there = {item.uid}
+        return Refused(item.uid, NO_BODY) if there else item
 
     def _one_in_pieces(self, uid: int, pieces: Pieces) -> Fetched | Refused:
         """Goes on after a cut; gives up when as many attempts in a row brought nothing new."""

@@ -211,6 +211,12 @@ def test_14_no_body(server: ScriptedServer, instead: bytes) -> None:
     assert complete(archive(server, memory=memory))  # the next run tries again
 
 
+def test_14_no_answer_at_all_for_a_message_that_is_there(server: ScriptedServer) -> None:
+    memory = archive(server, Rows(lambda row, mail: b"" if b"BODY[]" in row else row, uid=20))
+    assert complete(memory, 20)
+    assert "no body" in memory.refused[20]
+
+
 def test_15_quoted_body(server: ScriptedServer) -> None:
     uid = server.mailbox.append("INBOX", b'Subject: a "quoted" \\ one')
     quoted = b'BODY[] "Subject: a \\"quoted\\" \\\\ one")\r\n'
