@@ -75,8 +75,8 @@ class Batch:
     pack: PackRecord | None = None
     messages: list[MessageId] = field(default_factory=list)
     segments: list[str] = field(default_factory=list)
-    places: list[tuple[int, int, MessageId, tuple[str, ...]]] = field(default_factory=list)
-    """(folder id, UID, message, flags)"""
+    places: list[tuple[int, int, MessageId, tuple[str, ...], bytes | None]] = field(default_factory=list)
+    """(folder id, UID, message, flags, key by which another epoch finds it again)"""
     reflagged: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
     gone: list[tuple[int, int]] = field(default_factory=list)
     cursors: list[tuple[int, FolderStatus]] = field(default_factory=list)
@@ -165,6 +165,11 @@ class State:
         interned: dict[str, tuple[str, ...]] = {}
         flags = {uid: interned.setdefault(text, tuple(text.split())) for uid, text in rows}
         return Known(folder.cursor or FolderStatus(folder.uidvalidity, 0, 0), flags, folder.sweep)
+
+    def keys(self, folder_id: int) -> list[tuple[bytes, MessageId]]:
+        """(key, message) of the places of a folder that have a key (see `archiver.backup.linking`)."""
+        rows = self.rows("SELECT key, message FROM place WHERE folder = ? AND key IS NOT NULL", (folder_id,))
+        return [(bytes(key), bytes(message).hex()) for key, message in rows]
 
     def count_places(self, folder_id: int) -> int:
         return int(self.rows("SELECT count(*) FROM place WHERE folder = ?", (folder_id,))[0][0])
@@ -296,10 +301,10 @@ def _record_pack(db: apsw.Connection, batch: Batch, pack: PackRecord) -> None:
 
 def _record_places(db: apsw.Connection, batch: Batch) -> None:
     db.executemany(
-        "INSERT OR REPLACE INTO place(folder, uid, message, flags) VALUES(?, ?, ?, ?)",
-        [(f, u, bytes.fromhex(m), " ".join(flags)) for f, u, m, flags in batch.places],
+        "INSERT OR REPLACE INTO place(folder, uid, message, flags, key) VALUES(?, ?, ?, ?, ?)",
+        [(f, u, bytes.fromhex(m), " ".join(flags), key) for f, u, m, flags, key in batch.places],
     )
-    db.executemany("DELETE FROM work WHERE folder = ? AND uid = ?", [(f, u) for f, u, _, _ in batch.places])
+    db.executemany("DELETE FROM work WHERE folder = ? AND uid = ?", [(f, u) for f, u, *_ in batch.places])
     db.executemany(
         "UPDATE place SET flags = ? WHERE folder = ? AND uid = ?",
         [(" ".join(flags), f, u) for f, u, flags in batch.reflagged],

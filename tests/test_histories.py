@@ -75,7 +75,8 @@ class Histories(RuleBasedStateMachine):
     def append(self, folder: str, count: int, flags: set[str], same: bool) -> None:
         for _ in range(count):
             self.number += not same
-            body = f"Subject: message {self.number}\r\nFrom: a@b.example\r\n\r\n{'合同 text ' * 40}\r\n".encode()
+            head = f"Subject: message {self.number}\r\nMessage-ID: <{self.number}@x>\r\nFrom: a@b.example\r\n"
+            body = f"{head}\r\n{'合同 text ' * 40}\r\n".encode()
             self.server.mailbox.append(folder, body, flags)
 
     @rule(data=st.data(), flags=FLAGS)
@@ -213,4 +214,5 @@ _SETTINGS = settings(
 TestQresync = pytest.mark.slow(Histories.TestCase)
 TestCondstore = pytest.mark.slow(CondstoreHistories.TestCase)
 TestPlain = pytest.mark.slow(PlainHistories.TestCase)
-TestQresync.settings = TestCondstore.settings = TestPlain.settings = _SETTINGS
+TestGmail = pytest.mark.slow(GmailHistories.TestCase)
+TestQresync.settings = TestCondstore.settings = TestPlain.settings = TestGmail.settings = _SETTINGS

@@ -5,20 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
 from archiver.backup.fetching import Fetchers, units
 from archiver.backup.intake import Intake
+from archiver.backup.linking import Linker
 from archiver.backup.report import AccountReport, FolderReport
+from archiver.backup.task import Task, Unit
 from archiver.config import AccountSettings
 from archiver.errors import MailarkError, ProtocolError
 from archiver.model import (
     CertificateEntry,
+    Fetched,
     FlagsEntry,
     Folder,
     FolderEntry,
-    FolderStatus,
     GoneEntry,
     Problem,
     Refused,
@@ -31,31 +33,6 @@ from archiver.walk import Plan, changed, plan, unsure
 
 VERIFY_EVERY = 20
 """A folder whose status alone says "unchanged" is listed all the same after this many runs."""
-
-
-@dataclass(slots=True)
-class _Task:
-    """One folder in work. Counters change under the walk's lock."""
-
-    folder: Folder
-    state: FolderState
-    status: FolderStatus
-    archived: int
-    gone: int
-    dirty: bool
-    left: int
-    new: int = 0
-    removed: int = 0
-    size: int = 0
-    broken: bool = False
-    failed: list[Problem] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return f"{self.state.account}/{self.state.name}"
-
-
-Unit = tuple[_Task, Sequence[Row]]
 
 
 class AccountWalk:
@@ -80,6 +57,7 @@ class AccountWalk:
         self._fetchers: Fetchers[Unit] = Fetchers(
             lambda: connect(settings), self._fetch, settings.connections - 1, self._stop
         )
+        self._linker = Linker(state, self._accept)
         self._reports: dict[str, FolderReport] = {}
         self._notes: list[str] = []
         self._error: MailarkError | None = None
@@ -143,6 +121,7 @@ class AccountWalk:
             return
         if state is not None and decided.new_epoch:
             self._close_epoch(state)
+        fresh = state is None or state.cursor is None or decided.new_epoch
         if state is None or decided.new_epoch:
             state = self._state.open_epoch(self._settings.name, folder, listing.status.uidvalidity)
         self._announce(state)
@@ -151,8 +130,11 @@ class AccountWalk:
         self._state.plan(state.id, decided.fetch)
         if listing.uids is not None:
             self._drop_vanished_work(state, listing.uids)
-        live = len(known.flags) if known is not None and not decided.new_epoch else 0
-        self._begin(source, folder, state, listing.status, live, decided)
+        gone = len(decided.gone)
+        live = len(known.flags) - gone if known is not None and not decided.new_epoch else 0
+        folder = replace(folder, status=listing.status)  # other connections hold the server to this UIDVALIDITY
+        task = Task(folder, state, listing.status, live, gone, bool(decided.reflag or gone))
+        self._begin(source, task, self._link(source, task, decided.fetch) if fresh else set())
 
     def _decide(
         self, source: Source, folder: Folder, state: FolderState | None, known: Known | None
@@ -167,15 +149,21 @@ class AccountWalk:
             decided = plan(unsure(known), listing)
         return listing, decided
 
-    def _begin(
-        self, source: Source, folder: Folder, state: FolderState, status: FolderStatus, live: int, decided: Plan
-    ) -> None:
+    def _link(self, source: Source, task: Task, rows: Sequence[Row]) -> set[int]:
+        """Give places to messages that are archived from an epoch that ended. UIDs that need no more work."""
+        links, settled = self._linker.links(source, task, rows)
+        if links:
+            self._intake.link(task.state, links)
+            with self._lock:
+                task.linked, task.saved = len(links), sum(link.row.size for link in links)
+                task.archived += len(links)
+        return settled | {link.row.uid for link in links}
+
+    def _begin(self, source: Source, task: Task, settled: set[int]) -> None:
         """Queue the folder's worklist: what was just planned, what an earlier run left, and what failed before."""
-        rows = self._state.work(state.id)
+        rows = [row for row in self._state.work(task.state.id) if row.uid not in settled]
         cut = list(units(rows))
-        gone = len(decided.gone)
-        folder = replace(folder, status=status)  # other connections hold the server to this UIDVALIDITY
-        task = _Task(folder, state, status, live - gone, gone, bool(decided.reflag or gone), left=len(cut))
+        task.left = len(cut)
         self._monitor.begin(task.name, len(rows), sum(row.size for row in rows))
         if not cut:
             self._finish(task)
@@ -213,7 +201,8 @@ class AccountWalk:
             self._intake.note((), lambda batch: batch.swept.append((state.id, sweep)))
 
     def _close_epoch(self, state: FolderState) -> None:
-        """Its places are no longer on the server; what they held stays archived."""
+        """Its places are no longer on the server; what they held stays archived, and may be found elsewhere."""
+        self._linker.ended(state)
         self._note_changes(state, (), sorted(self._state.known(state).flags), closed=True)
 
     # -- fetching, in any of the account's threads
@@ -222,11 +211,7 @@ class AccountWalk:
         task, rows = unit
         try:
             for item in source.fetch(task.folder, rows):
-                if isinstance(item, Refused):
-                    self._refuse(task, item)
-                else:
-                    fresh = self._intake.take(task.state, item)
-                    self._count(task, len(item.body), fresh)
+                self._accept(task, item)
                 if self._stopped():
                     task.broken = True
                     return
@@ -242,14 +227,18 @@ class AccountWalk:
         if over:
             self._finish(task)
 
-    def _count(self, task: _Task, size: int, fresh: bool) -> None:
+    def _accept(self, task: Task, item: Fetched | Refused) -> None:
+        if isinstance(item, Refused):
+            self._refuse(task, item)
+            return
+        self._intake.take(task.state, item)
         with self._lock:
             task.archived += 1
             task.new += 1
-            task.size += size
-        self._monitor.advance(task.name, 1, size)
+            task.size += len(item.body)
+        self._monitor.advance(task.name, 1, len(item.body))
 
-    def _refuse(self, task: _Task, refused: Refused) -> None:
+    def _refuse(self, task: Task, refused: Refused) -> None:
         """Quarantine by name; the folder goes on. What the server has removed since the listing is no failure."""
         state = task.state
         if refused.reason == GONE:
@@ -263,24 +252,19 @@ class AccountWalk:
             task.failed.append(problem)
         self._monitor.problem(problem)
 
-    def _finish(self, task: _Task) -> None:
+    def _finish(self, task: Task) -> None:
         """All of the folder's work is done or failed by name: certify it and let its cursor move."""
-        on_server, failed = task.status.messages - task.removed, tuple(task.failed)
-        missing = on_server - task.archived - len(failed)
-        if missing > 0:
-            failed += (Problem(task.name, f"{missing} messages were counted by the server and not listed by it"),)
-        state = task.state
-        if task.dirty or task.new or failed or not state.announced:
+        state, failed = task.state, task.unaccounted()
+        if task.dirty or task.new or task.linked or failed or not state.announced:
             names = tuple(f"{problem.uid}: {problem.reason}" for problem in failed)
             entry = CertificateEntry(
-                state.account, state.name, state.epoch, on_server, task.archived, names, self._now()
+                state.account, state.name, state.epoch, task.on_server, task.archived, names, self._now()
             )
             self._intake.note([entry], lambda batch: None)
         self._intake.complete(state, task.status)
-        report = FolderReport(state.name, on_server, task.archived, failed, task.new, task.size, task.gone)
         with self._lock:
-            self._reports[state.name] = report
-        self._monitor.end(task.name, f"{on_server} on the server, {task.archived} archived, {len(failed)} failed")
+            self._reports[state.name] = task.report(failed)
+        self._monitor.end(task.name, task.summary(len(failed)))
 
     def _report_unlisted(self, folder: Folder, state: FolderState | None, error: ProtocolError) -> None:
         """The folder could not be read at all; whatever was archived of it before stays."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from archiver.backup.linking import Link, key_of
 from archiver.catalog import lines
 from archiver.entries import entry_of
 from archiver.errors import MailarkError
@@ -91,6 +92,12 @@ class Intake:
                 self._seal()
         return fresh
 
+    def link(self, folder: FolderState, links: Sequence[Link]) -> None:
+        """Places of messages that are archived already."""
+        places = [self._entry(folder, link.row.uid, link.row.flags, link.row.date, link.message) for link in links]
+        values = [(folder.id, link.row.uid, link.message, link.row.flags, link.key) for link in links]
+        self.note(places, lambda batch: batch.places.extend(values))
+
     def note(self, entries: Iterable[Entry], record: Callable[[Batch], None]) -> None:
         """Add catalog lines and state changes that bring no new bytes (flags, gone places, certificates, cursors)."""
         with self._lock:
@@ -171,11 +178,14 @@ class Intake:
         writer.add(f"m/{message}.skel", parts.skeleton)
 
     def _place(self, folder: FolderState, fetched: Fetched, message: MessageId) -> None:
-        place = PlaceEntry(
-            message, folder.account, folder.name, folder.epoch, fetched.uid, fetched.flags, fetched.date, self._now()
-        )
-        self._open.entries.append(place)
-        self._open.record.places.append((folder.id, fetched.uid, message, fetched.flags))
+        uid, flags, date, body = fetched.uid, fetched.flags, fetched.date, fetched.body
+        self._open.entries.append(self._entry(folder, uid, flags, date, message))
+        self._open.record.places.append((folder.id, uid, message, flags, key_of(date, len(body), body)))
+
+    def _entry(
+        self, folder: FolderState, uid: int, flags: tuple[str, ...], date: datetime | None, message: MessageId
+    ) -> PlaceEntry:
+        return PlaceEntry(message, folder.account, folder.name, folder.epoch, uid, flags, date, self._now())
 
     def _full(self) -> bool:
         packed = self._open.pack.size if self._open.pack is not None else 0

@@ -15,7 +15,10 @@ _WORST_FIRST = (7, 1, 9, 8, 6, 4, 5, 2, 3)
 
 @dataclass(frozen=True, slots=True)
 class FolderReport:
-    """One folder at the end of a run. `new` and `size` (bytes) are what this run fetched."""
+    """One folder at the end of a run. `new` and `size` (bytes) are what this run fetched.
+
+    linked, saved: messages of a new epoch, and their bytes, that were found again and needed no download.
+    """
 
     folder: str
     on_server: int
@@ -25,6 +28,8 @@ class FolderReport:
     size: int = 0
     gone: int = 0
     changed: bool = True
+    linked: int = 0
+    saved: int = 0
 
     @property
     def complete(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 
 from archiver.config import AccountSettings
 from archiver.errors import ProtocolError
@@ -13,8 +14,13 @@ from archiver.sources.connection import Connection
 from archiver.sources.fetching import Fetching
 from archiver.sources.interface import Known, Listing
 from archiver.sources.limits import Limits
+from archiver.sources.metadata import Found
 from archiver.sources.providers import Provider
 from archiver.sources.session import Session
+from archiver.sources.uids import compact
+
+_AT_ONCE = 1000
+"""Headers of so many messages are in memory together."""
 
 
 class ImapSource:
@@ -40,6 +46,18 @@ class ImapSource:
     def listing(self, folder: Folder, known: Known | None) -> Listing:
         """Open the folder (EXAMINE) and tell what has changed since `known`."""
         return self._connection.trying(lambda: self._listing(folder, known))
+
+    def headers(self, folder: Folder, uids: Collection[int]) -> Iterator[tuple[int, bytes]]:
+        """The fields Message-ID, Date and From of each message that the server gives them of.
+
+        Raises ProtocolError when the folder is gone or its UIDVALIDITY is no longer that of its listing.
+        """
+        ordered = sorted(uids)
+        for start in range(0, len(ordered), _AT_ONCE):
+            for wanted, _ in compact(ordered[start : start + _AT_ONCE], self._connection.provider.line):
+                for found in self._connection.trying(partial(self._headers, folder, wanted)):
+                    if found.body is not None and found.origin < 0:
+                        yield found.uid, bytes(found.body)
 
     def fetch(self, folder: Folder, rows: Sequence[Row]) -> Iterator[Fetched | Refused]:
         """Each message of `rows` once, or why not. Bodies over `Limits.huge` are read-only maps of unnamed files.
@@ -73,6 +91,11 @@ class ImapSource:
         self._connection.now_open(folder, found.status)
         self._lives[folder.raw] = found.status.uidvalidity
         return found
+
+    def _headers(self, folder: Folder, wanted: bytes) -> list[Found]:
+        session = self._opened(folder, False)
+        session.run("UID", b"FETCH", wanted, b"(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE FROM)])")
+        return session.found()
 
     def _opened(self, folder: Folder, again: bool) -> Session:
         session, status = self._connection.trying(lambda: self._connection.opened(folder, again))

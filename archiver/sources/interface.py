@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -62,6 +62,9 @@ class Source(Protocol):
 
     def listing(self, folder: Folder, known: Known | None) -> Listing:
         """Changes of a folder since `known`; everything when it is None or its UIDVALIDITY differs."""
+
+    def headers(self, folder: Folder, uids: Collection[int]) -> Iterator[tuple[int, bytes]]:
+        """UID, and the fields Message-ID, Date and From as they stand in the message; some messages may be missing."""
 
     def fetch(self, folder: Folder, rows: Sequence[Row]) -> Iterator[Fetched | Refused]:
         """The messages, in any order, each UID once; a message gone in the meantime is a Refused."""

@@ -184,9 +184,11 @@ def fetch_row(number: int, mail: Mail, items: bytes) -> bytes:
     if piece := _PIECE.search(items):
         start, size = int(piece[1]), int(piece[2])
         parts.append(_literal(b"BODY[]<%d>" % start, mail.body[start : start + size]))
-    elif b"HEADER.FIELDS" in items:
-        found = re.search(rb"(?im)^Message-ID:.*\r?\n", mail.body)
-        parts.append(_literal(b"BODY[HEADER.FIELDS (MESSAGE-ID)]", (found[0] if found else b"") + b"\r\n"))
+    elif fields := re.search(rb"HEADER\.FIELDS \(([^)]*)\)", items):
+        names = b"|".join(fields[1].split())
+        head = re.split(rb"\r?\n\r?\n", mail.body, maxsplit=1)[0] + b"\r\n"
+        found = re.finditer(rb"(?im)^(?:%b):.*\r?\n(?:[ \t].*\r?\n)*" % names, head)
+        parts.append(_literal(b"BODY[%b]" % fields[0], b"".join(line[0] for line in found) + b"\r\n"))
     elif b"BODY" in items:
         parts.append(_literal(b"BODY[]", mail.body))
     return b"* %d FETCH (%s)\r\n" % (number, b" ".join(parts))

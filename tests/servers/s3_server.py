@@ -46,6 +46,8 @@ class S3Server:
         return name
 
     def url(self, bucket: str, options: str = "", port: int = 0) -> str:
-        """The URL of a store in the bucket, below a prefix; `port`: of a proxy before the server."""
+        """The URL of a store in the bucket, below a new prefix; `port`: of a proxy before the server."""
         endpoint = quote(f"http://{HOST}:{port or self.port}", safe=":/")
-        return f"s3://{bucket}/company/mail?endpoint={endpoint}&region=us-east-1&addressing=path{options}"
+        return (
+            f"s3://{bucket}/company/{next(self._numbers)}?endpoint={endpoint}&region=us-east-1&addressing=path{options}"
+        )
