@@ -15,6 +15,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -204,7 +205,7 @@ class S3Store:
             if code_of(error) == "InvalidObjectState":
                 raise self._asked_back(name) from None
             raise
-        with answer["Body"] as body:
+        with closing(answer["Body"]) as body:  # its own "with" gives the stream below, which raises urllib3's errors
             data: bytes = body.read()
         ignored = wanted and "ContentRange" not in answer  # a service without ranges sends the whole object
         return data[start:][:size] if ignored else data
@@ -270,7 +271,7 @@ class S3Store:
                 return False
             self._put(name, body)
             digest = hashlib.sha256()
-            with self._call(self.client.get_object, name)["Body"] as file:
+            with closing(self._call(self.client.get_object, name)["Body"]) as file:
                 while piece := file.read(_CHUNK):
                     digest.update(piece)
             if digest.digest() != body.sha256:
