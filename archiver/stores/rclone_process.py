@@ -140,6 +140,8 @@ class Rclone:
 
     def _start(self) -> None:
         program = find()
+        if self._folder is not None:  # of a process that died
+            shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = Path(tempfile.mkdtemp(prefix="mailark-rclone-"))  # 0700
         command = [program, "rcd", f"--rc-addr=unix://{self._socket}", *_OPTIONS]
         with (self._folder / "log").open("wb") as log:
