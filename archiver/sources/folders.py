@@ -20,6 +20,9 @@ _STATUS = re.compile(
 )
 _ITEM = re.compile(rb"(MESSAGES|UIDNEXT|UIDVALIDITY|HIGHESTMODSEQ) +(-?\d+)", re.IGNORECASE)
 _CLOSED = {"\\noselect", "\\nonexistent"}
+_CHILDLESS = {"\\hasnochildren", "\\noinferiors"}
+_LEVELS = 100
+"""Folders nested more deeply are not looked for."""
 
 
 def folders(session: Session) -> list[Folder]:
@@ -28,7 +31,10 @@ def folders(session: Session) -> list[Folder]:
     reply = _list_with_status(session) if by_list else session.run("LIST", b'""', b'"*"')
     if reply.kind != "OK" and by_list:
         by_list, reply = False, session.run("LIST", b'""', b'"*"')
-    found = _distinct([folder for word, parts in reply.lines if word == "LIST" and (folder := _listed(parts))])
+    found = _listed_in(reply)
+    if not session.provider.list_whole:
+        found += [*_by_level(session), *_subscribed(session, found)]
+    found = _distinct(found)
     if reply.kind != "OK" or not found:
         raise ProtocolError(f"the server lists no folders: {printable(reply.text)}")
     found = _walked([folder for folder in found if not _CLOSED & _lowered(folder)], session.offers("X-GM-EXT-1"))
@@ -59,6 +65,39 @@ def _items(session: Session) -> bytes:
 def _list_with_status(session: Session) -> Reply:
     wanted = b"SPECIAL-USE " if session.offers("SPECIAL-USE") else b""
     return session.run("LIST", b'""', b'"*"', b"RETURN", b"(%sSTATUS %s)" % (wanted, _items(session)))
+
+
+def _by_level(session: Session) -> list[Folder]:
+    """Folders by one LIST "parent/%" for each that may have children, for servers that cut a long LIST short."""
+    found: dict[bytes, Folder] = {}
+    patterns = [b"%"]
+    for _ in range(_LEVELS):
+        replies = session.run_all("LIST", [(b'""', names.quote(pattern)) for pattern in patterns])
+        level = {folder.raw: folder for reply in replies for folder in _listed_in(reply) if folder.raw not in found}
+        found |= level
+        patterns = [below for folder in level.values() if (below := _children(folder))]
+        if not patterns:
+            break
+    return list(found.values())
+
+
+def _children(folder: Folder) -> bytes:
+    """The pattern for what lies directly below a folder; nothing when there can be nothing."""
+    if not folder.delimiter or _CHILDLESS & _lowered(folder) or not names.speakable(folder.raw):
+        return b""
+    return folder.raw + folder.delimiter.encode("utf-8") + b"%"
+
+
+def _subscribed(session: Session, found: list[Folder]) -> list[Folder]:
+    """Subscribed folders that were not listed; only those that LIST knows, for a subscription outlives its folder."""
+    known = {folder.raw for folder in found}
+    asked = [folder.raw for folder in _listed_in(session.run("LSUB", b'""', b'"*"'), "LSUB")]
+    commands = [(b'""', names.quote(raw)) for raw in asked if raw not in known and names.speakable(raw)]
+    return [folder for reply in session.run_all("LIST", commands) for folder in _listed_in(reply)]
+
+
+def _listed_in(reply: Reply, word: str = "LIST") -> list[Folder]:
+    return [folder for kind, parts in reply.lines if kind == word and (folder := _listed(parts))]
 
 
 def _listed(parts: list[Body]) -> Folder | None:

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """`connections`: to begin with; `line`: longest command in bytes; `hint`: what to do when the login is refused."""
+    """`connections`: to begin with; `line`: longest command in bytes; `hint`: what to do when the login is refused.
+
+    `list_whole`: LIST "" "*" tells all folders; else they are also asked for level by level. `examine`: EXAMINE tells
+    what SELECT does; else folders are opened with SELECT, which takes their messages' \\Recent away and nothing else.
+    """
 
     name: str
     hosts: tuple[str, ...]
@@ -21,6 +25,8 @@ class Provider:
     qresync: bool = True
     condstore: bool = True
     status_by_list: bool = True
+    list_whole: bool = True
+    examine: bool = True
     line: int = 8000
     hint: str = "check the user name and the password"
 
@@ -35,7 +41,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider("gmail", ("imap.gmail.com", "imap.googlemail.com"), hint=_APP),
     Provider("gmail-oauth", (), oauth=True, hint=_TOKEN),
     Provider("microsoft365", ("outlook.office365.com",), oauth=True, status_by_list=False, hint=_TOKEN),
-    Provider("outlook", ("imap-mail.outlook.com",), oauth=True, status_by_list=False, hint=_TOKEN),
+    Provider("outlook", ("imap-mail.outlook.com",), oauth=True, status_by_list=False, list_whole=False, hint=_TOKEN),
     Provider(
         "netease",
         ("imap.163.com", "imap.126.com", "imap.yeah.net", "imap.qiye.163.com", "imaphz.qiye.163.com"),
@@ -60,6 +66,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider("zoho", ("imap.zoho.com", "imap.zoho.eu", "imap.zoho.in", "imap.zoho.jp"), connections=1, hint=_APP),
     Provider("yandex", ("imap.yandex.com", "imap.yandex.ru"), hint=_APP),
     Provider("exchange", (), hint=r"the user is written DOMAIN\user, a shared mailbox DOMAIN\user\mailbox"),
+    Provider("courier", (), examine=False),  # UIDVALIDITY may settle only on SELECT
     Provider("oauth", (), oauth=True, hint=_TOKEN),
     GENERIC,
 )

@@ -156,7 +156,10 @@ class Session:
         return replies
 
     def examine(self, folder: Folder, since: FolderStatus | None = None) -> Opened:
-        """Open a folder to read only; with `since` (QRESYNC) also what has changed. ProtocolError when it cannot be."""
+        """Open a folder to read; with `since` (QRESYNC) also what has changed. ProtocolError when it cannot be.
+
+        No command that changes anything is ever sent, nor CLOSE, which would expunge after SELECT.
+        """
         self.reader.exists = 0
         self._labelled = self.labels(folder)
         reply = self._examine(folder, since)
@@ -226,8 +229,9 @@ class Session:
             args.append(b"(QRESYNC (%d %d))" % (since.uidvalidity, since.highestmodseq))
         elif self.condstore:
             args.append(b"(CONDSTORE)")
-        reply = self.run("EXAMINE", *args)
-        return self.run("EXAMINE", args[0]) if reply.kind == "BAD" and len(args) > 1 else reply
+        word = "EXAMINE" if self.provider.examine else "SELECT"
+        reply = self.run(word, *args)
+        return self.run(word, args[0]) if reply.kind == "BAD" and len(args) > 1 else reply
 
     def _keep(self, parts: list[Body]) -> None:
         try:

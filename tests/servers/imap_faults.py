@@ -167,3 +167,27 @@ class Greets(Fault):
     def greeting(self, line: bytes) -> bytes:
         self.times += 1
         return self._line if self.times <= self._most else line
+
+
+class ShortList(Fault):
+    """Outlook.com: LIST "" "*" ends before its end, with OK."""
+
+    def __init__(self, keep: int) -> None:
+        super().__init__()
+        self._keep = keep
+
+    def answer(self, command: Command, chunks: list[bytes]) -> Chunks:
+        cut = command.name == "LIST" and b'"*"' in command.args
+        self.times += cut
+        return [*chunks[: self._keep], chunks[-1]] if cut else chunks
+
+
+class ExamineLies(Fault):
+    """Courier: UIDVALIDITY and the number of messages are right only in the answer to SELECT."""
+
+    def answer(self, command: Command, chunks: list[bytes]) -> Chunks:
+        if command.name != "EXAMINE":
+            return chunks
+        self.times += 1
+        wrong = rb"[UIDVALIDITY %d]" % (7_000 + self.times)
+        return [re.sub(rb"\[UIDVALIDITY \d+\]", wrong, chunk) for chunk in chunks]

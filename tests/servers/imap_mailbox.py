@@ -50,6 +50,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.boxes: dict[bytes, Box] = {}
+        self.subscribed: list[bytes] = []
         self._life = 1_000
         self.create("INBOX")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -73,12 +73,23 @@ class Conversation:
     def _list(self, command: Command) -> list[bytes]:
         if command.args.startswith(b'"" ""'):
             return [b'* LIST (\\Noselect) "/" ""\r\n']
-        lines: list[bytes] = []
+        match = re.match(rb'"" ("(?:\\.|[^"\\])*")', command.args)
+        pattern = re.escape(unquote(match[1]) if match else b"*").replace(rb"\*", b".*").replace(b"%", b"[^/]*")
+        lines: list[bytes] = [
+            b'* LIST (\\NonExistent \\HasChildren) "/" %s\r\n' % _quoted(parent)
+            for parent in _ancestors(self.mailbox.boxes)
+            if parent not in self.mailbox.boxes and re.fullmatch(pattern, parent)
+        ]
         for box in self.mailbox.boxes.values():
+            if not re.fullmatch(pattern, box.raw, re.DOTALL):
+                continue
             lines.append(b'* LIST (%s) "/" %s\r\n' % (box.attributes.encode(), _quoted(box.raw)))
             if b"STATUS" in command.args:
                 lines.append(self._status_of(box))
         return lines
+
+    def _lsub(self, _command: Command) -> list[bytes]:
+        return [b'* LSUB () "/" %s\r\n' % _quoted(raw) for raw in self.mailbox.subscribed]
 
     def _status(self, command: Command) -> list[bytes]:
         box = self._named(command.args)
@@ -192,6 +203,11 @@ def fetch_row(number: int, mail: Mail, items: bytes) -> bytes:
     elif b"BODY" in items:
         parts.append(_literal(b"BODY[]", mail.body))
     return b"* %d FETCH (%s)\r\n" % (number, b" ".join(parts))
+
+
+def _ancestors(raws: Iterable[bytes]) -> list[bytes]:
+    """Every level above a folder, whether or not it is a folder itself."""
+    return sorted({raw[: found.start()] for raw in raws for found in re.finditer(b"/", raw)})
 
 
 def _label(name: str) -> bytes:

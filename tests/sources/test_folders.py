@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from archiver.errors import AuthError, ConnectError, ProtocolError
 from archiver.model import Folder, FolderStatus
 from archiver.sources.imap import ImapSource
 from archiver.sources.providers import GENERIC, PROVIDERS, provider_of
-from tests.servers.imap_faults import Lines, Replies
+from tests.servers.imap_faults import Lines, Replies, ShortList
 from tests.servers.scripted import PLAIN, QRESYNC, Fault, ScriptedServer
 from tests.sources.imap_run import quick
 
@@ -124,6 +125,46 @@ def test_a_name_nobody_can_say_fails_by_name(server: ScriptedServer) -> None:
     with closing(ImapSource(server.settings(), quick())) as source, pytest.raises(ProtocolError, match="control"):
         source.listing(found["a\r\nb"], None)
     assert found["INBOX"].status
+
+
+@pytest.mark.parametrize("keep", [0, 1, 3])
+def test_a_list_cut_short_is_completed(server: ScriptedServer, keep: int) -> None:
+    wanted = {"INBOX", "合同", "合同/2024", "合同/2024/出口", "a%b", "a%b/c", "deep/er/and/deeper", "z"}
+    for name in wanted:
+        server.mailbox.create(name)
+    server.faults = [ShortList(keep)]
+    with closing(ImapSource(server.settings(), quick(), replace(provider_of("outlook", ""), oauth=False))) as source:
+        found = source.folders()
+    assert {folder.name for folder in found} == wanted and len(found) == len(wanted)
+    assert all(folder.status for folder in found)
+
+
+def test_subscriptions_tell_of_folders_that_no_list_shows(server: ScriptedServer) -> None:
+    class Hides(Fault):
+        def answer(self, command, chunks):  # type: ignore[no-untyped-def]
+            wild = command.name == "LIST" and (b"*" in command.args or b"%" in command.args)
+            return [chunk for chunk in chunks if not wild or b"hidden" not in chunk]
+
+    server.mailbox.create("hidden")
+    server.mailbox.subscribed = [b"hidden", b"deleted long ago", b"INBOX"]
+    server.faults = [Hides()]
+    with closing(ImapSource(server.settings(), quick(), replace(provider_of("outlook", ""), oauth=False))) as source:
+        assert [folder.name for folder in source.folders()] == ["INBOX", "hidden"]
+
+
+def test_a_server_that_heeds_no_pattern_is_not_asked_for_ever(server: ScriptedServer) -> None:
+    server.faults = [Lines("LIST", lambda line: b'* LIST () "/" "x"\r\n' if line.startswith(b"*") else line)]
+    with closing(ImapSource(server.settings(), quick(), replace(provider_of("outlook", ""), oauth=False))) as source:
+        assert [folder.name for folder in source.folders()] == ["x"]
+    assert server.count("LIST") == 3
+
+
+def test_childless_folders_are_not_asked_again(server: ScriptedServer) -> None:
+    for number in range(20):
+        server.mailbox.create(f"f{number}", "\\HasNoChildren")
+    with closing(ImapSource(server.settings(), quick(), replace(provider_of("outlook", ""), oauth=False))) as source:
+        assert len(source.folders()) == 21
+    assert server.count("LIST") == 3, "all, the first level, and what is below INBOX"
 
 
 def test_starttls_is_never_left_out(server: ScriptedServer) -> None:

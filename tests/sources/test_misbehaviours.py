@@ -11,9 +11,11 @@ import pytest
 from archiver.errors import AuthError, ConnectError, ProtocolError, QuotaError
 from archiver.sources.imap import ImapSource
 from archiver.sources.limits import Limits
+from archiver.sources.providers import GENERIC, provider_of
 from tests.servers.imap_faults import (
     Around,
     AscendingOnly,
+    ExamineLies,
     Greets,
     Hangup,
     Lines,
@@ -464,6 +466,23 @@ def test_37_throttled_on_ok(server: ScriptedServer) -> None:
     slow = Lines("UID FETCH", lambda line: re.sub(rb"^(\S+ OK) done", rb"\1 Success [THROTTLED]", line))
     assert complete(archive(server, slow, limits=limits))
     assert isinstance(limits.sleep, Waits) and 1.0 in limits.sleep.seconds
+
+
+@pytest.mark.parametrize("extensions", [PLAIN, QRESYNC], ids=["plain", "qresync"])
+def test_38_examine_differs_from_select(extensions: frozenset[str]) -> None:
+    """With a switch an account: SELECT, and never a command that would change the folder."""
+    with ScriptedServer(extensions) as server:
+        for number in range(5):
+            server.mailbox.append("INBOX", body(number), ["\\Seen"])
+        server.faults = [ExamineLies()]
+        generic, courier = Memory(), Memory()
+        for memory, provider in ((generic, GENERIC), (courier, provider_of("courier", ""))):
+            server.commands.clear()
+            for _ in range(3):
+                with closing(ImapSource(server.settings(), quick(), provider)) as source:
+                    run(source, memory)
+        assert (generic.epochs, courier.epochs, len(courier.bodies)) == (3, 1, 5)
+        assert {command.name for command in server.commands} <= (ALLOWED - {"EXAMINE"}) | {"SELECT"}
 
 
 def test_server_goes_away_for_good(server: ScriptedServer) -> None:
