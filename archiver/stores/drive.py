@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
-from archiver.errors import ObjectMissingError, StoreError
+from archiver.errors import AuthError, ObjectMissingError, QuotaError, StoreError
 from archiver.stores import marker
 from archiver.stores.drive_auth import credentials
 from archiver.stores.drive_calls import Calls, Expected, Limits
@@ -28,6 +28,8 @@ _STRIPES = 64
 
 class DriveStore:
     """Objects as files in folders of a Drive; opened by `open`, made by `create`.
+
+    `put_if_absent`, `delete` and `create` raise AuthError as well, when Google refuses the login.
 
     doubles: names that were seen more than once while listing or deleting.
     """
@@ -44,10 +46,11 @@ class DriveStore:
 
     @classmethod
     def open(cls, url: str, limits: Limits | None = None) -> DriveStore:
-        """The store at a drive:// URL; StoreError when it is not one, AuthError when nobody is logged in."""
-        store = cls(url, limits)
-        store._tree.open(create=False)
-        store.archive()
+        """The store at a drive:// URL; StoreError when it is not one, or when nobody is logged in."""
+        with _reading():
+            store = cls(url, limits)
+            store._tree.open(create=False)
+            store.archive()
         return store
 
     @classmethod
@@ -77,21 +80,24 @@ class DriveStore:
         return self._put(self._checked(name), data)
 
     def get(self, name: str, start: int = 0, size: int | None = None) -> bytes:
-        return self._get(self._checked(name), start, size)
+        with _reading():
+            return self._get(self._checked(name), start, size)
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
         folder = checked_prefix(prefix).rpartition("/")[0]
-        self._tree.require()
         sizes: dict[str, int] = {}
-        for name, file in self._tree.walk(folder):
-            if name in sizes:
-                self.doubles.add(name)
-            elif name.startswith(prefix) and name != MARKER and not file.name.startswith("."):
-                sizes[name] = file.size
+        with _reading():
+            self._tree.require()
+            for name, file in self._tree.walk(folder):
+                if name in sizes:
+                    self.doubles.add(name)
+                elif name.startswith(prefix) and name != MARKER and not file.name.startswith("."):
+                    sizes[name] = file.size
         yield from (Stat(name, sizes[name]) for name in sorted(sizes))
 
     def stat(self, name: str) -> Stat | None:
-        found = self._living(self._checked(name))
+        with _reading():
+            found = self._living(self._checked(name))
         return None if found is None else Stat(name, found.size)
 
     def delete(self, name: str) -> None:
@@ -180,3 +186,12 @@ class DriveStore:
             if answer.status == 403:
                 request = self._calls.files.update(fileId=file.id, body={"trashed": True}, fields="id", **SHARED)
                 self._calls.call(request, file.name, write=True)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """A store that cannot be read has failed, whyever: whoever reads goes on with another store."""
+    try:
+        yield
+    except (QuotaError, AuthError) as error:
+        raise StoreError(str(error), error.hint) from None

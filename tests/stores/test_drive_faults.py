@@ -114,13 +114,21 @@ def test_what_does_not_pass_is_final(
 def test_what_does_not_pass_in_time_is_given_up(
     drive: DriveServer, store: DriveStore, status: int, reason: str, error: type[MailarkError]
 ) -> None:
+    store.put_if_absent("keys/a", SMALL)
     for operation in ("create", "list", "download", "delete", "send"):
         drive.faults.append(Refuse(operation, status, reason, times=999))
-    for call in (lambda: store.put_if_absent(PACK, SMALL), lambda: list(store.list()), lambda: store.get("x/y")):
+    calls = [
+        (error, lambda: store.put_if_absent(PACK, SMALL)),
+        (error, lambda: store.delete("keys/a")),
+        (StoreError, lambda: list(store.list())),  # a store that cannot be read has failed, whyever
+        (StoreError, lambda: store.get("keys/a")),
+        (StoreError, lambda: store.stat("x/y")),
+    ]
+    for expected, call in calls:
         drive.requests.clear()
-        with pytest.raises(error) as caught:
+        with pytest.raises(expected) as caught:
             call()
-        assert caught.type is error
+        assert caught.type is expected
         assert 0 < sum(code == status for _, code in drive.requests) <= FAST.tries
 
 
@@ -323,11 +331,16 @@ def test_a_refused_token_is_refreshed_once(drive: DriveServer, store: DriveStore
     issued = len(drive.tokens.issued)
     assert store.get(PACK) == SMALL
     assert len(drive.tokens.issued) == issued + 1
-    drive.faults.append(Refuse("download", 401, "authError", times=9))
-    with pytest.raises(AuthError) as caught:
-        store.get(PACK)
-    assert "mailark store login" in caught.value.hint
-    assert drive.faults[-1].struck == 2
+    for operation, error, call in [
+        ("create", AuthError, lambda: store.put_if_absent("keys/a", SMALL)),
+        ("download", StoreError, lambda: store.get(PACK)),
+    ]:
+        drive.faults.append(Refuse(operation, 401, "authError", times=9))
+        with pytest.raises(error) as caught:
+            call()
+        assert caught.type is error
+        assert "mailark store login" in caught.value.hint
+        assert drive.faults[-1].struck == 2
 
 
 def test_a_login_that_was_taken_away_is_an_auth_error_and_shows_no_token(
@@ -337,7 +350,7 @@ def test_a_login_that_was_taken_away_is_an_auth_error_and_shows_no_token(
     drive.tokens.revoke()
     drive.tokens.refused = "invalid_grant"
     with pytest.raises(AuthError, match="invalid_grant") as caught:
-        store.get(PACK)
+        store.put_if_absent(PACK, SMALL)
     shown = f"{caught.value!r} {caught.value.hint} {caught.value.__cause__!r} {caplog.text}"
     assert not any(secret in shown for secret in [*drive.tokens.issued, drive.tokens.refresh, "secret"])
 
