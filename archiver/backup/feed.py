@@ -9,7 +9,7 @@ from typing import Protocol
 from archiver.catalog.process import CatalogProcess
 from archiver.errors import MailarkError
 
-_AHEAD = 2
+_AHEAD = 1
 """Batches that may wait for the catalog; a slow catalog slows the walk down rather than filling the memory."""
 
 

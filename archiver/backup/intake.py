@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +36,9 @@ PACK_SIZE = 32 * 1024 * 1024
 
 LINES_SIZE = 64 * 1024 * 1024
 """Bytes of message text at which a batch is closed, whatever its pack's size: bounds the memory of a run."""
+
+LARGE = 2 * 1024 * 1024
+"""Bytes from which on messages are taken apart one at a time: each costs several times its size in memory meanwhile."""
 
 LINES_LEVEL = 6
 """Zstandard level of catalog lines: 9 % smaller than at level 3, for one second of CPU in 100 MB of text."""
@@ -70,6 +74,7 @@ class Intake:
     ) -> None:
         self._machine, self._state, self._spool, self._feed, self._now = machine, state, spool, feed, now
         self._lock = threading.RLock()
+        self._large = threading.Lock()
         self._broken: MailarkError | None = None
         self._counter = 0
         self._open = self._begin()
@@ -81,7 +86,8 @@ class Intake:
         """
         message = hashlib.sha256(fetched.body).hexdigest()
         fresh = not self._holds(message)
-        prepared = self._prepare(message, fetched.body) if fresh else None
+        with self._large if len(fetched.body) >= LARGE else nullcontext():
+            prepared = self._prepare(message, fetched.body) if fresh else None
         with self._lock:
             self._raise_if_broken()
             fresh = prepared is not None and not self._holds(message)
