@@ -31,8 +31,11 @@ class DriveStore:
 
     `put_if_absent`, `delete` and `create` raise AuthError as well, when Google refuses the login.
 
+    parallel: how many objects to put at once; small ones wait for the pace, large ones for the line.
     doubles: names that were seen more than once while listing or deleting.
     """
+
+    parallel = 2
 
     def __init__(self, url: str, limits: Limits | None = None) -> None:
         place = parse(url)
@@ -99,6 +102,18 @@ class DriveStore:
         with _reading():
             found = self._living(self._checked(name))
         return None if found is None else Stat(name, found.size)
+
+    def checksum(self, name: str) -> str | None:
+        """SHA-256 in hex as Drive computed it, from the listing of the folder; None where Drive has none.
+
+        ObjectMissingError if absent.
+        """
+        with _reading():
+            found = self._tree.find(self._checked(name), fresh=True)
+            if not found:
+                self._tree.require()
+                raise ObjectMissingError(f"{self.url} does not hold {name}")
+        return found[0].sha256 or None
 
     def delete(self, name: str) -> None:
         self._delete(self._checked(name))

@@ -29,19 +29,21 @@ _AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file or folder in Drive; `size` in bytes, `created` as RFC 3339."""
+    """A file or folder in Drive; `size` in bytes, `created` as RFC 3339, `sha256` in hex, "" where Drive has none."""
 
     id: str
     name: str
     size: int
     created: str
     folder: bool
+    sha256: str
 
     @classmethod
     def of(cls, found: dict[str, Any]) -> File:
         """From the API's representation; size is a string there (an int64)."""
         folder = found["mimeType"] == FOLDER
-        return cls(found["id"], found["name"], int(found.get("size", 0)), found.get("createdTime", ""), folder)
+        size, created, sha256 = int(found.get("size", 0)), found.get("createdTime", ""), found.get("sha256Checksum", "")
+        return cls(found["id"], found["name"], size, created, folder, sha256)
 
 
 Listing = dict[str, list[File]]

@@ -138,7 +138,10 @@ class _Conversation(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.drive.requests.append((operation, status))
-        self._answer(status, headers, body)
+        try:
+            self._answer(status, headers, body)
+        except OSError:  # the client is gone
+            self.close_connection = True
 
     def _operation(self, path: str, query: dict[str, str]) -> str:
         if path.startswith("/upload/"):
@@ -162,7 +165,7 @@ class _Conversation(BaseHTTPRequestHandler):
         if operation == "send":
             return self._send(query, size, fault)
         body = self.rfile.read(size)
-        if isinstance(fault, Cut) and not fault.after:
+        if len(body) < size or (isinstance(fault, Cut) and not fault.after):
             raise _Broken
         if not self.drive.tokens.good(self.headers.get("authorization", "")):
             raise Refused(401, "authError")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Iterator
@@ -214,6 +215,19 @@ def test_a_listing_that_began_before_a_put_does_not_hide_it(drive: DriveServer, 
         stop.set()
         looking.join()
     assert drive.count("create") == 41
+
+
+def test_drives_own_checksums_cost_one_listing_a_folder(drive: DriveServer, url: str, store: DriveStore) -> None:
+    for number in range(5):
+        store.put_if_absent(f"packs/a/{number}", b"x" * number)
+    fresh = DriveStore.open(url, FAST)
+    names = [found.name for found in fresh.list("packs/")]
+    drive.requests.clear()
+    for number, name in enumerate(names):
+        assert fresh.checksum(name) == hashlib.sha256(b"x" * number).hexdigest()
+    assert drive.requests == []
+    with pytest.raises(ObjectMissingError):
+        fresh.checksum("packs/a/none")
 
 
 def test_writes_are_paced() -> None:

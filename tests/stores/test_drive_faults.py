@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,8 +136,6 @@ def test_what_does_not_pass_in_time_is_given_up(
 
 
 def test_retry_after_is_obeyed_and_an_unreasonable_one_ends_the_try(drive: DriveServer, store: DriveStore) -> None:
-    import time
-
     drive.faults.append(Refuse("create", 429, "rateLimitExceeded", retry_after=1))
     slow = DriveStore.open(store.url, Limits(timeout=5.0, tries=5, wait=0.001, longest_wait=0.3))
     began = time.monotonic()
@@ -387,3 +388,40 @@ def test_every_status_is_judged() -> None:
             assert verdict.error.hint
             assert not (verdict.again and reason == "storageQuotaExceeded")
             assert verdict.again or status < 500 or reason == "storageQuotaExceeded"
+
+
+PUT = """
+import sys
+from archiver.stores.drive import DriveStore
+store = DriveStore.open(sys.argv[1])
+for number in range(int(sys.argv[2]), 100000):
+    size = 6_000_000 if number % 4 == 0 else 7000
+    store.put_if_absent(f"packs/{number % 3}/{number}", bytes([number % 251]) * size)
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_makes_no_double(drive: DriveServer, store: DriveStore, url: str) -> None:
+    """kill -9, 12 times, each time begun again with the object before the last: whole, once, and nothing else."""
+    acknowledged = -1
+    rng = random.Random(9)
+    for _ in range(12):
+        first = max(0, acknowledged - 1)
+        command = [sys.executable, "-c", PUT, url, str(first)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[2])
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(rng.uniform(0, 0.3))
+        process.kill()
+        lines = [line for line in process.stdout if line.endswith("\n")]
+        acknowledged = int(lines[-1]) if lines else max(acknowledged, first)
+        process.wait(timeout=30)
+    tree = {path: content for path, content in drive.files.tree().items() if "/packs/" in path}
+    assert acknowledged + 1 <= len(tree) <= acknowledged + 2
+    for path, content in tree.items():
+        number = int(path.rpartition("/")[2])
+        assert content == bytes([number % 251]) * (6_000_000 if number % 4 == 0 else 7000)
+        assert len(drive.files.at(path)) == 1
+    assert store.doubles == set()
+    print(f"12 kills, {acknowledged + 1} objects acknowledged, {len(tree)} there, each once and whole")
