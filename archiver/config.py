@@ -6,33 +6,43 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
+from archiver.amounts import Window, parse_rate, parse_window
 from archiver.errors import ConfigError
 from archiver.secrets import Secret, secret_of
 from archiver.sources.providers import PROVIDERS, provider_of
 from archiver.stores.table import KINDS
 from archiver.toml_table import KeyPath, Mistake, Table, positions
 
+T = TypeVar("T")
 Security = Literal["tls", "starttls", "plain"]
 PORTS: dict[Security, int] = {"tls": 993, "starttls": 143, "plain": 143}
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_CONFIG = 1024 * 1024
+STRAGGLER_WAIT = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSettings:
-    """Where the archive lives: URLs of stores, how many must confirm a commit (`copies`), and the work folder."""
+    """Where the archive lives: URLs of stores, how many must confirm a commit (`copies`), and the work folder.
+
+    upload_limit: bytes a second that stores elsewhere share · window: the hours in which `backup` may send ·
+    straggler_wait: seconds a run waits for the other stores once `copies` of them have everything.
+    """
 
     stores: tuple[str, ...]
     copies: int
     work: Path
     passphrase: Secret | None
+    upload_limit: int | None = None
+    window: Window | None = None
+    straggler_wait: int = STRAGGLER_WAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +168,21 @@ def _archive(table: Table, folder: Path) -> ArchiveSettings:
         table.wrong("copies", f"{copies} copies need as many stores, and there are {len(stores)}")
     work = table.text("work")
     passphrase = secret_of(table, "passphrase", "the archive's passphrase", "passphrase", folder, required=False)
+    limit, window = _read_as(table, "upload_limit", parse_rate), _read_as(table, "window", parse_window)
+    wait = table.number("straggler_wait", STRAGGLER_WAIT, 0, 24 * 3600)
     table.finish()
-    return ArchiveSettings(stores, copies, folder / Path(work).expanduser() if work else default_work(), passphrase)
+    work_folder = folder / Path(work).expanduser() if work else default_work()
+    return ArchiveSettings(stores, copies, work_folder, passphrase, limit, window, wait)
+
+
+def _read_as(table: Table, key: str, read: Callable[[str], T]) -> T | None:
+    """A text that `read` understands; what its ValueError says goes to the mistakes."""
+    text = table.text(key)
+    try:
+        return read(text) if text else None
+    except ValueError as error:
+        table.wrong(key, str(error))
+        return None
 
 
 def _store(table: Table, url: str, folder: Path) -> str:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from archiver.catalog.sqlite import SqliteCatalog
@@ -17,8 +18,11 @@ from archiver.state import State
 from archiver.stores.interface import Store
 from archiver.stores.table import open_store
 from archiver.stores.unavailable import UnavailableStore
+from archiver.threads import side_by_side
 from archiver.vault.keys import Machine
 from archiver.vault.vault import Vault
+
+STORES_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,14 @@ def open_archive(settings: Settings, passphrase: str, *, exclusive: bool = True)
 
 
 def open_stores(urls: Sequence[str]) -> list[Store]:
-    """Open each store; one that cannot be opened is there and fails, so that the others are used."""
-    stores: list[Store] = []
-    for url in urls:
+    """Open the stores side by side; one that cannot be opened is there and fails, so that the others are used."""
+    opened: dict[str, Store] = {}
+
+    def open_one(url: str) -> None:
         try:
-            stores.append(open_store(url))
+            opened[url] = open_store(url)
         except (StoreError, QuotaError) as error:
-            stores.append(UnavailableStore(url, StoreError(str(error), error.hint)))
-    return stores
+            opened[url] = UnavailableStore(url, StoreError(str(error), error.hint))
+
+    side_by_side([partial(open_one, url) for url in dict.fromkeys(urls)], STORES_AT_ONCE, "open")
+    return [opened[url] for url in urls]

@@ -143,8 +143,11 @@ timeout = 0
         ('[archive]\nstores = ["a"]\n[account]\nname="x"', "line 3: account: accounts are written as [[account]]"),
         ('[archive]\nstores = ["a"]\nstores = ["b"]', "not TOML"),
         ('[archive]\nstores = ["a"\n[account]', "line 3: not TOML"),
-        ('[archive]\nstores = ["s3://bucket"]', 'line 2: archive.stores: "s3" is not a kind of store'),
+        ('[archive]\nstores = ["ftp://bucket"]', 'line 2: archive.stores: "ftp" is not a kind of store'),
         ('[archive]\nstores = ["a", "file://FOLDER/a"]', "line 2: archive.stores: "),
+        ('[archive]\nstores = ["a"]\nupload_limit = "20MB"', 'line 3: archive.upload_limit: must be like "20MB/s"'),
+        ('[archive]\nstores = ["a"]\nwindow = "22-6"', 'line 3: archive.window: must be like "22:00-06:00"'),
+        ('[archive]\nstores = ["a"]\nstraggler_wait = -1', "line 3: archive.straggler_wait: must be a whole number"),
         ('[archive]\nstores = ["a"]\ncopies = true', "line 3: archive.copies: must be a whole number from 1 to 100"),
     ],
 )
@@ -152,6 +155,14 @@ def test_one_mistake_is_one_line(tmp_path: Path, text: str, part: str) -> None:
     told = mistakes(tmp_path, text.replace("FOLDER", str(tmp_path)))
     assert part in told
     assert len(told.splitlines()) == 1
+
+
+def test_hours_and_bandwidth_of_the_nightly_run(tmp_path: Path) -> None:
+    text = '[archive]\nstores = ["a"]\nupload_limit = "1.5MB/s"\nwindow = "22:00-06:30"\nstraggler_wait = 0\n'
+    archive = load(tmp_path, text).archive
+    assert (archive.upload_limit, str(archive.window), archive.straggler_wait) == (1_500_000, "22:00-06:30", 0)
+    archive = load(tmp_path, '[archive]\nstores = ["a"]\n').archive
+    assert (archive.upload_limit, archive.window, archive.straggler_wait) == (None, None, 3600)
 
 
 def test_a_store_reached_by_a_link_keeps_its_name_and_counts_once(tmp_path: Path) -> None:

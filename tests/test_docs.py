@@ -130,7 +130,7 @@ def test_every_key_of_the_configuration_is_explained() -> None:
     text = (ROOT / "docs/operating.md").read_text("utf-8")
     source = (ROOT / "archiver/config.py").read_text("utf-8")
     keys = set(re.findall(r'(?:text|number|strings|choice)\("(\w+)"', source)) | set(
-        re.findall(r'_globs\(table, "(\w+)"', source)
+        re.findall(r'(?:_globs|_read_as)\(table, "(\w+)"', source)
     )
     assert {"stores", "copies", "work", "host", "timeout", "skip"} <= keys
     assert [key for key in sorted(keys) if f"`{key}`" not in text] == []

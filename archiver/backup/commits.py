@@ -14,9 +14,11 @@ from archiver.errors import MailarkError
 from archiver.journal import Pending
 from archiver.monitor import Monitor
 from archiver.opening import Archive
+from archiver.stores.interface import Store
 from archiver.vault import age, merkle, zstd
-from archiver.vault.commit import Commit, Outcome, Staged, push
+from archiver.vault.commit import Commit, Outcome, Staged
 from archiver.vault.copying import file_is
+from archiver.vault.delivery import Delivery
 from archiver.vault.files import write_private
 from archiver.vault.inventory import foundation
 from archiver.vault.manifest import FIRST_PREV, Manifest, ObjectRef, sign
@@ -30,10 +32,19 @@ COMMIT_SECONDS = 15 * 60.0
 
 
 class Committer:
-    """Commits run in one thread beside the walk, one at a time."""
+    """Commits are made in one thread beside the walk, one at a time, and brought to the stores by a thread a store."""
 
-    def __init__(self, archive: Archive, feed: CatalogFeed, monitor: Monitor, now: Callable[[], datetime]) -> None:
-        self._archive, self._feed, self._monitor, self._now = archive, feed, monitor, now
+    def __init__(
+        self,
+        archive: Archive,
+        stores: Sequence[Store],
+        feed: CatalogFeed,
+        monitor: Monitor,
+        now: Callable[[], datetime],
+    ) -> None:
+        """`stores` are the archive's, as they may be used for sending (see `archiver.backup.pacing`)."""
+        self._archive, self._feed, self._now = archive, feed, now
+        self._delivery = Delivery(stores, archive.settings.archive.copies, archive.journal, monitor)
         self._pool = ThreadPoolExecutor(1, "commit")
         self._running: Future[None] | None = None
         self._last = time.monotonic()
@@ -48,7 +59,9 @@ class Committer:
                 self._feed.add(document)
         except MailarkError as error:
             self._feed.problem = f"the catalog could not be brought up to date: {error}"
-        self._push()
+        self._deliver()
+        self._delivery.wait_for_quorum()  # the walk then sees cursors that are as new as can be
+        self._note()
 
     def batch(self, document: bytes) -> None:
         """A batch became durable: index it, and commit when enough has come together."""
@@ -62,15 +75,22 @@ class Committer:
             self._running = self._pool.submit(self._commit, pending)
 
     def finish(self) -> None:
-        """Commit and push everything that is left. Raises what went wrong in a commit during the run."""
+        """Commit what is left, and wait for the stores. Raises what went wrong in a commit during the run."""
         self._pool.shutdown(wait=True)
         self._raise_earlier()
         pending = self._archive.journal.pending()
         if pending:
             self._commit(pending)
         else:
-            self._push()
+            self._deliver()
+        self._delivery.wait(self._archive.settings.archive.straggler_wait)
+        self._note()
         self._archive.journal.move_idle_cursors()
+
+    def close(self) -> None:
+        """Nothing is sent or recorded any more; a store that hangs does not matter."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._delivery.end()
 
     def _raise_earlier(self) -> None:
         if self._running is not None:
@@ -85,7 +105,7 @@ class Committer:
             objects += self._foundation()
         commit, sha256 = self._sign(objects, pending)
         self._archive.journal.record(commit, sha256, pending, self._now())
-        self._push()
+        self._deliver()
 
     def _foundation(self) -> list[Staged]:
         """Key files and documents: a chain's first manifest names them, so that they are healed like packs."""
@@ -116,10 +136,14 @@ class Committer:
         signed = sign(manifest, machine.signing_key)
         return Commit(seq + 1, manifest.name, signed, tuple(objects)), hashlib.sha256(signed).hexdigest()
 
-    def _push(self) -> None:
-        archive = self._archive
-        self.outcome = push(archive.stores, archive.settings.archive.copies, archive.journal, self._monitor)
-        for seq in range(self._sealed + 1, archive.journal.settled() + 1):
+    def _deliver(self) -> None:
+        self._delivery.refresh()
+        self._note()
+
+    def _note(self) -> None:
+        """What the stores hold now; the catalog's lines of commits that enough of them hold become durable."""
+        self.outcome = self._delivery.outcome()
+        for seq in range(self._sealed + 1, self._archive.journal.settled() + 1):
             self._sealed = seq
             self._feed.seal(seq)
 

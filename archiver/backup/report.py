@@ -57,11 +57,15 @@ class AccountReport:
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """One store at the end of a run: how many commits it still lacks, and why."""
+    """One store at the end of a run: how many commits it still lacks, and why.
+
+    waits: nothing failed, the hours in which the run may send were over.
+    """
 
     url: str
     lacks: int
     reason: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +87,9 @@ class RunReport:
         codes = {account.exit_code for account in self.accounts}
         if self.error is not None:
             codes.add(self.error.exit_code)
-        if not self.settled or any(store.lacks for store in self.stores):
-            codes.add(8)
+        lacking = [store for store in self.stores if store.lacks]
+        if lacking or not self.settled:
+            codes.add(6 if lacking and all(store.waits for store in lacking) else 8)
         if self.catalog_problem:
             codes.add(1)
         return next((code for code in _WORST_FIRST if code in codes), 0)

@@ -15,16 +15,18 @@ from archiver.backup.account import AccountWalk
 from archiver.backup.commits import Committer
 from archiver.backup.feed import CatalogFeed, Indexer
 from archiver.backup.intake import Intake
+from archiver.backup.pacing import Pacing
 from archiver.backup.preview import preview
 from archiver.backup.report import AccountReport, RunReport, StoreReport
 from archiver.catalog.process import CatalogProcess
 from archiver.config import AccountSettings
-from archiver.errors import ConfigError, MailarkError
+from archiver.errors import ConfigError, MailarkError, QuotaError
 from archiver.monitor import Monitor
 from archiver.opening import Archive
 from archiver.sources.imap import ImapSource
 from archiver.sources.interface import Source
 from archiver.sources.limits import Limits
+from archiver.vault.commit import StoreOutcome
 
 ACCOUNTS_AT_ONCE = 4
 
@@ -38,12 +40,14 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Accounts by name and folders by glob (none means all); full: list every folder, whatever its status says."""
+    """Accounts by name and folders by glob (none means all); full: list every folder, whatever its status says ·
+    any_time: go on outside the hours that the configuration gives."""
 
     accounts: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     full: bool = False
     dry_run: bool = False
+    any_time: bool = False
 
     def wants(self, folder: str) -> bool:
         return not self.folders or any(fnmatchcase(folder, pattern) for pattern in self.folders)
@@ -70,18 +74,22 @@ def backup(
         return preview(archive.state, accounts, options.wants, connect, now)
     started = now()
     number = archive.state.begin_run(started)
+    pacing = Pacing(archive.settings.archive, now, any_time=options.any_time)
     archive.work.spool.mkdir(exist_ok=True, mode=0o700)
     process = CatalogProcess(archive.work.catalog, archive.machine.database_key)
     feed = CatalogFeed(indexer or process, archive.machine.writer)
-    committer = Committer(archive, feed, monitor, now)
+    committer = Committer(archive, pacing.stores(archive.stores), feed, monitor, now)
 
     def walk(intake: Intake, settings: AccountSettings, stop: threading.Event) -> AccountReport:
         wants, full = options.wants, options.full
         return AccountWalk(settings, archive.state, intake, monitor, connect, now, wants, full, stop).run()
 
-    walked, failure = _run(archive, accounts, committer, walk, now)
+    try:
+        walked, failure = _run(archive, accounts, committer, pacing, walk, now)
+    finally:
+        committer.close()
     feed.close(process)
-    report = _report(committer, feed, tuple(walked), failure, started, now())
+    report = _report(committer, feed, pacing, tuple(walked), failure, started, now())
     return _kept(archive, number, report)
 
 
@@ -98,27 +106,34 @@ def _run(
     archive: Archive,
     accounts: list[AccountSettings],
     committer: Committer,
+    pacing: Pacing,
     walk: Callable[[Intake, AccountSettings, threading.Event], AccountReport],
     now: Callable[[], datetime],
 ) -> tuple[list[AccountReport], MailarkError | None]:
     """Everything between begin and report; what fails as a whole is returned beside what was walked."""
     walked: list[AccountReport] = []
+    stop = threading.Event()
     try:
+        pacing.check()
         committer.resume()
         intake = Intake(archive.machine, archive.state, archive.work.spool, committer.batch, now)
-        walked = _side_by_side(partial(walk, intake), accounts)
+        with pacing.stopping(stop):
+            walked = _side_by_side(partial(walk, intake), accounts, stop)
         intake.flush()
         committer.finish()
+        if stop.is_set():
+            pacing.check()
     except MailarkError as error:
         return walked, error
     return walked, None
 
 
 def _side_by_side(
-    walk: Callable[[AccountSettings, threading.Event], AccountReport], accounts: list[AccountSettings]
+    walk: Callable[[AccountSettings, threading.Event], AccountReport],
+    accounts: list[AccountSettings],
+    stop: threading.Event,
 ) -> list[AccountReport]:
-    """Several accounts at once; on Ctrl-C they stop at the next message, and what is sealed so far stays."""
-    stop = threading.Event()
+    """Several accounts at once; on `stop` or Ctrl-C they end at the next message, and what is sealed so far stays."""
     with ThreadPoolExecutor(min(len(accounts), ACCOUNTS_AT_ONCE), "account") as pool:
         walks = [pool.submit(walk, settings, stop) for settings in accounts]
         try:
@@ -140,19 +155,25 @@ def _chosen(archive: Archive, options: Options) -> list[AccountSettings]:
 def _report(
     committer: Committer,
     feed: CatalogFeed,
+    pacing: Pacing,
     walked: tuple[AccountReport, ...],
     failure: MailarkError | None,
     started: datetime,
     ended: datetime,
 ) -> RunReport:
-    outcome = committer.outcome
-    stores = outcome.stores if outcome is not None else ()
+    outcome, closed = committer.outcome, pacing.closed
     return RunReport(
         started=started,
         ended=ended,
         accounts=walked,
-        stores=tuple(StoreReport(s.url, len(s.lacks), str(s.error) if s.error else "") for s in stores),
-        settled=outcome is not None and not outcome.unsettled,
+        stores=tuple(_store(store, closed) for store in (outcome.stores if outcome is not None else ())),
+        settled=not outcome.unsettled if outcome is not None else closed,
         error=failure,
         catalog_problem=feed.problem,
     )
+
+
+def _store(store: StoreOutcome, closed: bool) -> StoreReport:
+    """`closed`: it is outside the hours, which is the reason of what the pacing refused."""
+    waits = closed and isinstance(store.error, QuotaError)
+    return StoreReport(store.url, len(store.lacks), str(store.error) if store.error else "", waits)

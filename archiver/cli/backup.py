@@ -14,10 +14,17 @@ from archiver.cli.session import Session, finish
 @click.option("--folder", "folders", multiple=True, metavar="GLOB", help="Only folders that match (may be repeated).")
 @click.option("--dry-run", is_flag=True, help="List what would be fetched; fetch and change nothing.")
 @click.option("--full", is_flag=True, help="List every folder again, also those the server calls unchanged.")
+@click.option("--any-time", is_flag=True, help="Go on outside the hours of `window` in the configuration.")
 @click.option("--json", "json_", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
 def command(
-    session: Session, accounts: tuple[str, ...], folders: tuple[str, ...], dry_run: bool, full: bool, json_: bool
+    session: Session,
+    accounts: tuple[str, ...],
+    folders: tuple[str, ...],
+    dry_run: bool,
+    full: bool,
+    any_time: bool,
+    json_: bool,
 ) -> None:
     """Archive what is new on the servers.
 
@@ -28,7 +35,8 @@ def command(
 
     session.accounts(accounts)
     with session.open(exclusive=True) as archive:
-        report = backup(archive, Options(accounts, folders, dry_run=dry_run, full=full), watcher())
+        options = Options(accounts, folders, dry_run=dry_run, full=full, any_time=any_time)
+        report = backup(archive, options, watcher())
     if json_:
         click.echo(as_json(report.as_json()))
     else:

@@ -1,9 +1,10 @@
 """The commit protocol: what is recorded reaches every store, each in order; cursors move when enough stores hold it.
 
-In each store, for each commit, oldest first: its objects unless they are there, then its manifest unless it is there.
-So a manifest that can be seen has all its objects, and a store that holds commit N holds every commit before it. As
-soon as `copies` stores hold a commit the journal settles it; when all hold it the journal releases its spool copies.
-Whatever happens in between, the next push goes on with the same ciphertext: nothing is sealed twice.
+In each store, for each commit, oldest first: its objects unless they are there, in any order and several at once where
+the store gains by it; then, when all of them are there, its manifest unless it is there. So a manifest that can be
+seen has all its objects, and a store that holds commit N holds every commit before it. As soon as `copies` stores hold
+a commit the journal settles it; when all hold it the journal releases its spool copies. Whatever happens in between,
+the next push goes on with the same ciphertext: nothing is sealed twice.
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from archiver.errors import ConfigError, IntegrityError, MailarkError, StoreError
 from archiver.model import Problem
 from archiver.monitor import Monitor
+from archiver.stores.abilities import parallel
 from archiver.stores.interface import Data, Store
+from archiver.threads import side_by_side
 from archiver.vault import manifest
 from archiver.vault.catchup import Commit, Staged, missing_before
 from archiver.vault.copying import copy_object, fault_of, file_is, replace
 
-__all__ = ["Commit", "Journal", "Outcome", "Push", "Staged", "StoreOutcome", "furnish", "push"]
-
-MOST_STORES_AT_ONCE = 8
+__all__ = ["Commit", "Journal", "Outcome", "Push", "Staged", "StoreOutcome", "furnish"]
 
 
 class Journal(Protocol):
@@ -67,15 +68,6 @@ class Outcome:
     unsettled: tuple[int, ...]
 
 
-def push(stores: Sequence[Store], copies: int, journal: Journal, monitor: Monitor) -> Outcome:
-    """Bring every unfinished commit to every store; a store that fails stops only itself and is reported.
-
-    IntegrityError when a store holds a different manifest under a commit's name: another machine has written with this
-    writer's keys, or the state is an old copy. ConfigError when there are fewer stores than `copies`.
-    """
-    return Push(stores, copies, journal, monitor).run()
-
-
 def furnish(stores: Sequence[Store], objects: Mapping[str, bytes]) -> dict[str, MailarkError]:
     """Put small write-once objects (keys/, FORMAT.txt) into every store; the errors of those that failed, by URL.
 
@@ -104,7 +96,12 @@ def _is_manifest(data: bytes) -> bool:
 
 
 class Push:
-    """One push. `steps` of a store pauses after each thing done, so that the order of many stores can be chosen."""
+    """The protocol, step by step. `steps` of a store pauses after each thing done, so that whoever takes them decides
+    what runs beside what: `archiver.vault.delivery` gives each store a thread.
+
+    IntegrityError when a store holds a different manifest under a commit's name: another machine has written with this
+    writer's keys, or the state is an old copy. ConfigError when there are fewer stores than `copies`.
+    """
 
     def __init__(self, stores: Sequence[Store], copies: int, journal: Journal, monitor: Monitor) -> None:
         if not 1 <= copies <= len({store.url for store in stores}):
@@ -113,28 +110,20 @@ class Push:
         self.copies = copies
         self.journal = journal
         self.monitor = monitor
-        self.commits = journal.unfinished()
-        self._by_seq = {commit.seq: commit for commit in self.commits}
         self.errors: dict[str, MailarkError] = {}
+        self.commits: list[Commit] = []
+        self.stop = threading.Event()
+        """Set when the run is over for all stores: no object is begun any more."""
+        self._by_seq: dict[int, Commit] = {}
         self._sound: dict[str, bool] = {}
         self._lock = threading.Lock()
-        self._stop = threading.Event()
 
-    def run(self) -> Outcome:
-        """Finish what needs no store, then work on all stores side by side."""
+    def reload(self) -> None:
+        """Take in what was recorded (`Push` knows no commit before), and finish what needs no store."""
+        self.commits = self.journal.unfinished()
+        self._by_seq = {commit.seq: commit for commit in self.commits}
         for commit in self.commits:
             self.close(commit)
-        lagging = [store for store in self.stores if self.waiting(store)]
-        if lagging:
-            self.side_by_side(lagging)
-        return self.outcome()
-
-    def side_by_side(self, stores: Sequence[Store]) -> None:
-        """Take the steps of every store, each in a thread of its own."""
-        with ThreadPoolExecutor(min(len(stores), MOST_STORES_AT_ONCE), "push") as pool:
-            work = [pool.submit(self._drive, store) for store in stores]
-        for done in work:
-            done.result()
 
     def waiting(self, store: Store) -> list[Commit]:
         """The commits the store is not known to hold, oldest first."""
@@ -142,6 +131,7 @@ class Push:
 
     def steps(self, store: Store) -> Iterator[None]:
         """Bring the store everything it lacks. A failure of the store ends its steps and is kept in `errors`."""
+        self.errors.pop(store.url, None)
         commits = self.waiting(store)
         size = sum(staged.size for commit in commits for staged in commit.objects)
         self.monitor.begin(store.url, len(commits), size)
@@ -149,9 +139,11 @@ class Push:
             try:
                 yield from self.deliver(store, commit)
             except IntegrityError:
-                self._stop.set()
+                self.stop.set()
                 raise
             except MailarkError as error:
+                if self.stop.is_set():
+                    return
                 self.errors[store.url] = error
                 self.monitor.problem(Problem(store.url, str(error), details={"commit": str(commit.seq)}))
                 break
@@ -159,7 +151,9 @@ class Push:
             yield
             self.close(commit)
             self.monitor.advance(store.url, 1, 0)
-        self.monitor.end(store.url, "failed" if store.url in self.errors else f"{len(commits)} commit{'s' * (len(commits) != 1)}")
+        self.monitor.end(
+            store.url, "failed" if store.url in self.errors else f"{len(commits)} commit{'s' * (len(commits) != 1)}"
+        )
 
     def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
         """Whatever comes before it and is missing, then the commit."""
@@ -170,17 +164,28 @@ class Push:
     def put_commit(self, store: Store, commit: Commit) -> Iterator[None]:
         """Objects first, the manifest last. A manifest that is there already proves its objects."""
         if store.stat(commit.name) is None:
-            for staged in commit.objects:
-                self.put_object(store, staged)
-                yield
+            yield from self.put_objects(store, commit.objects)
         self.put_manifest(store, commit)
         yield
+
+    def put_objects(self, store: Store, objects: Sequence[Staged]) -> Iterator[None]:
+        """Put all of them, or raise the first failure; several at once where the store gains by it."""
+        at_once = parallel(store)
+        if at_once > 1:
+            side_by_side([partial(self.put_object, store, staged) for staged in objects], at_once, "put")
+            yield
+            return
+        for staged in objects:
+            self.put_object(store, staged)
+            yield
 
     def put_object(self, store: Store, staged: Staged) -> None:
         """Put the object if absent, from memory or the spool, else from another store; other bytes there are replaced.
 
         StoreError if nobody has the right bytes any more.
         """
+        if self.stop.is_set():
+            raise StoreError("the run is over")
         data = self._at_hand(staged)
         written = self._copy(store, staged) if data is None else store.put_if_absent(staged.name, data)
         if not written and (fault := fault_of(store, staged)):
@@ -232,11 +237,6 @@ class Push:
             settled=tuple(seq for seq, urls in held.items() if len(urls) >= self.copies),
             unsettled=tuple(seq for seq, urls in held.items() if len(urls) < self.copies),
         )
-
-    def _drive(self, store: Store) -> None:
-        for _ in self.steps(store):
-            if self._stop.is_set():
-                return
 
     def _at_hand(self, staged: Staged) -> Data | None:
         """The object in memory, or its spool file while that has the bytes that were sealed."""

@@ -11,13 +11,15 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from archiver.errors import IntegrityError
+from archiver.errors import IntegrityError, MailarkError
 from archiver.monitor import Silent
 from archiver.stores.faulty import Fault, FaultyStore, When
 from archiver.stores.interface import Store
 from archiver.stores.memory import MemoryStore
-from archiver.vault.commit import Commit, Push, Staged
+from archiver.vault.commit import Commit, Outcome, Push, Staged
+from archiver.vault.delivery import Delivery
 
 STORES = ("a", "b", "c")
 COPIES = 2
@@ -112,8 +114,22 @@ class ModelJournal:
         self._durably(lambda: setattr(self.disk, "released", self.disk.released | {seq}))
 
 
+class Run(Protocol):
+    """A push from its beginning to its end."""
+
+    def run(self) -> Outcome: ...
+
+
+Pushes = Callable[[Sequence[Store], int, ModelJournal, Silent], Run]
+
+
 class OneAfterAnother(Push):
     """The real push, its stores in order instead of in threads."""
+
+    def run(self) -> Outcome:
+        self.reload()
+        self.side_by_side([store for store in self.stores if self.waiting(store)])
+        return self.outcome()
 
     def side_by_side(self, stores: Sequence[Store]) -> None:
         for store in stores:
@@ -121,13 +137,58 @@ class OneAfterAnother(Push):
                 pass
 
 
-class InTurn(Push):
+class InTurn(OneAfterAnother):
     """The real push, one step of each store in turn."""
 
     def side_by_side(self, stores: Sequence[Store]) -> None:
         running: list[Iterator[None]] = [self.steps(store) for store in stores]
         while running:
             running = [steps for steps in running if next(steps, self) is not self]
+
+
+class AllAtOnce(OneAfterAnother):
+    """Several objects of a commit under way at once: the last may be the first there, and one's failure stops none."""
+
+    def put_objects(self, store: Store, objects: Sequence[Staged]) -> Iterator[None]:
+        failures: list[MailarkError] = []
+        for staged in reversed(objects):
+            try:
+                self.put_object(store, staged)
+            except MailarkError as error:
+                failures.append(error)
+            yield
+        if failures:
+            raise failures[0]
+
+
+class Threads:
+    """The product's own delivery, a thread a store; with `parallel` stores, threads for their objects too."""
+
+    def __init__(self, stores: Sequence[Store], copies: int, journal: ModelJournal, monitor: Silent) -> None:
+        self.delivery = Delivery(stores, copies, journal, monitor)
+
+    def run(self) -> Outcome:
+        try:
+            self.delivery.refresh()
+            return self.delivery.wait()
+        finally:
+            self.delivery.end()
+
+
+class ParallelThreads(Threads):
+    """The same over stores that take three objects at once."""
+
+    def __init__(self, stores: Sequence[Store], copies: int, journal: ModelJournal, monitor: Silent) -> None:
+        super().__init__([Wide(store) for store in stores], copies, journal, monitor)
+
+
+class Wide(FaultyStore):
+    """A store that gains by several objects at once."""
+
+    parallel = 3
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner, lambda operation, name: None)
 
 
 def object_of(body: bytes) -> Staged:
@@ -154,7 +215,7 @@ def record_tonight(disk: Disk, night: int, journal: ModelJournal) -> None:
 
 
 def run_night(
-    disk: Disk, night: int, plan: Schedule, push: type[Push], record: Night = record_tonight
+    disk: Disk, night: int, plan: Schedule, push: Pushes, record: Night = record_tonight
 ) -> tuple[Clock, bool]:
     """One night with these faults, changing `disk`; its clock, and whether it ended without a crash."""
     clock = Clock(plan)
@@ -209,7 +270,7 @@ def check_in_the_end(disk: Disk, nights: int) -> None:
 class Explorer:
     """Tries every schedule of at most so many faults; a durable state met before is counted, not run, again."""
 
-    def __init__(self, push: type[Push], record: Night = record_tonight) -> None:
+    def __init__(self, push: Pushes, record: Night = record_tonight) -> None:
         self.push = push
         self.record = record
         self.runs = 0

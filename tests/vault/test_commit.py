@@ -6,7 +6,8 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +21,10 @@ from archiver.stores.faulty import Fault, FaultyStore, When
 from archiver.stores.interface import Store
 from archiver.stores.local import LocalStore
 from archiver.stores.memory import MemoryStore
-from archiver.vault.commit import Commit, Push, Staged, furnish, push
+from archiver.vault.commit import Commit, Outcome, Staged, furnish
 from archiver.vault.manifest import FIRST_PREV, Manifest, ObjectRef, sign
 from tests.vault.commit_model import (
+    AllAtOnce,
     BrokenError,
     Clock,
     CrashError,
@@ -31,6 +33,9 @@ from tests.vault.commit_model import (
     InTurn,
     ModelJournal,
     OneAfterAnother,
+    ParallelThreads,
+    Pushes,
+    Threads,
     check_always,
     check_in_the_end,
     object_of,
@@ -40,9 +45,14 @@ from tests.vault.commit_model import (
 )
 
 
+def push(stores: Sequence[Store], copies: int, journal: ModelJournal, monitor: Silent) -> Outcome:
+    """A run's delivery of what is recorded."""
+    return Threads(stores, copies, journal, monitor).run()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("order", "faults"), [(OneAfterAnother, 2), (InTurn, 3)])
-def test_no_schedule_of_few_faults_breaks_the_protocol(order: type[Push], faults: int) -> None:
+@pytest.mark.parametrize(("order", "faults"), [(OneAfterAnother, 2), (AllAtOnce, 2), (InTurn, 3)])
+def test_no_schedule_of_few_faults_breaks_the_protocol(order: type[OneAfterAnother], faults: int) -> None:
     began = time.monotonic()
     explorer = Explorer(order)
     counts = [explorer.explore(most) for most in range(faults + 1)]
@@ -62,6 +72,26 @@ class ManifestFirst(OneAfterAnother):
         for staged in commit.objects:
             self.put_object(store, staged)
             yield
+
+
+class ManifestAmong(OneAfterAnother):
+    """Mutant: sends the manifest side by side with the objects, and it overtakes the last one."""
+
+    def put_commit(self, store: Store, commit: Commit) -> Iterator[None]:
+        for staged in commit.objects[:-1]:
+            self.put_object(store, staged)
+            yield
+        self.put_manifest(store, commit)
+        yield
+        self.put_object(store, commit.objects[-1])
+
+
+class FailureForgotten(AllAtOnce):
+    """Mutant: sends the manifest though one of the objects under way has failed."""
+
+    def put_objects(self, store: Store, objects: Sequence[Staged]) -> Iterator[None]:
+        with suppress(StoreError):
+            yield from super().put_objects(store, objects)
 
 
 class CursorEarly(OneAfterAnother):
@@ -100,8 +130,10 @@ def seal_again(disk: Disk, night: int, journal: ModelJournal) -> None:
     record_tonight(disk, night, journal)
 
 
-@pytest.mark.parametrize("mutant", [ManifestFirst, CursorEarly, ConfirmEarly, Unordered])
-def test_a_mutant_of_the_push_is_caught(mutant: type[Push]) -> None:
+@pytest.mark.parametrize(
+    "mutant", [ManifestFirst, ManifestAmong, FailureForgotten, CursorEarly, ConfirmEarly, Unordered]
+)
+def test_a_mutant_of_the_push_is_caught(mutant: type[OneAfterAnother]) -> None:
     with pytest.raises(BrokenError) as caught:
         Explorer(mutant).explore(2 if mutant is Unordered else 1)
     print(f"{mutant.__name__}: {caught.value}")
@@ -114,7 +146,8 @@ def test_sealing_again_is_caught() -> None:
 
 
 @pytest.mark.slow
-def test_random_faults_in_real_threads() -> None:
+@pytest.mark.parametrize("threads", [Threads, ParallelThreads])
+def test_random_faults_in_real_threads(threads: Pushes) -> None:
     """The threads of the product itself: any number of faults in any night, then two nights without."""
     faults = 0
     for seed in range(400):
@@ -128,12 +161,12 @@ def test_random_faults_in_real_threads() -> None:
                     if rng.random() < 0.1
                 )
                 faults += len(plan)
-                run_night(disk, night, plan, Push)
+                run_night(disk, night, plan, threads)
                 check_always(disk)
-        run_night(disk, 3, (), Push)
-        run_night(disk, 3, (), Push)
+        run_night(disk, 3, (), threads)
+        run_night(disk, 3, (), threads)
         check_in_the_end(disk, 3)
-    print(f"400 histories, {faults} faults planned")
+    print(f"{threads.__name__}: 400 histories, {faults} faults planned")
 
 
 def journal_with(*commits: Commit) -> ModelJournal:
