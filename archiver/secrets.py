@@ -8,7 +8,7 @@ import subprocess
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from archiver.errors import AuthError, ConfigError
 from archiver.toml_table import Table
@@ -76,34 +76,50 @@ class Secret:
             raise ConfigError(f"{self.owner}: the environment variable {self.value} is not set") from None
 
     def _keyring(self) -> str:
-        try:
-            import keyring
-            import keyring.errors
-        except ImportError as error:
-            raise ConfigError(
-                f"{self.owner}: a secret in the keyring needs an extra", "pip install 'mailark[keyring]'"
-            ) from error
         service, user = tuple(self.value)
-        answer: list[str | None] = []
-        failure: list[str] = []
-
-        def ask() -> None:
-            try:
-                answer.append(keyring.get_password(service, user))
-            except keyring.errors.KeyringError as error:
-                failure.append(type(error).__name__)
-
-        # A locked keyring may wait for its owner for ever: asked in a thread that the program does not wait for.
-        asking = threading.Thread(target=ask, daemon=True)
-        asking.start()
-        asking.join(TIMEOUT)
-        if failure or not answer:
-            raise AuthError(f"{self.owner}: the keyring failed ({failure[0] if failure else 'no answer in time'})")
-        if answer[0] is None:
+        found = find_in_keyring(self.owner, service, user)
+        if found is None:
             raise ConfigError(
                 f'{self.owner}: the keyring has no entry "{service}" for "{user}"', f"keyring set {service} {user}"
             )
-        return answer[0]
+        return found
+
+
+def find_in_keyring(owner: str, service: str, user: str) -> str | None:
+    """The secret of this service and user; None when there is none. Raises like `Secret.reveal`."""
+    found: str | None = _ask_keyring(owner, "get_password", service, user)
+    return found
+
+
+def keep_in_keyring(owner: str, service: str, user: str, secret: str) -> None:
+    """Keep a secret under this service and user, in place of one that is there. Raises like `Secret.reveal`."""
+    _ask_keyring(owner, "set_password", service, user, secret)
+
+
+def _ask_keyring(owner: str, question: str, *arguments: str) -> Any:
+    """Call a function of `keyring` in a thread that nobody waits for: a locked one may wait for its owner for ever."""
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError as error:
+        raise ConfigError(
+            f"{owner}: a secret in the keyring needs an extra", "pip install 'mailark[keyring]'"
+        ) from error
+    answer: list[Any] = []
+    failure: list[str] = []
+
+    def ask() -> None:
+        try:
+            answer.append(getattr(keyring, question)(*arguments))
+        except keyring.errors.KeyringError as error:
+            failure.append(type(error).__name__)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(TIMEOUT)
+    if failure or not answer:
+        raise AuthError(f"{owner}: the keyring failed ({failure[0] if failure else 'no answer in time'})")
+    return answer[0]
 
 
 def readable_by_others(path: Path) -> str:

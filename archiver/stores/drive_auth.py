@@ -1,4 +1,4 @@
-"""Credentials for Google Drive: the stored login of a person, or the key of a service account.
+"""Credentials for Google Drive: the kept login of a person, or the key of a service account.
 
 The scope is `drive.file` alone: the client sees the files it made itself and nothing else of the Drive
 (developers.google.com/workspace/drive/api/guides/api-specific-auth).
@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from archiver.errors import AuthError, ConfigError
-from archiver.secrets import readable_by_others
+from archiver.secrets import find_in_keyring, keep_in_keyring, readable_by_others
 from archiver.stores.drive_url import Place
 
 SCOPE = "https://www.googleapis.com/auth/drive.file"
-MISSING_EXTRA = ConfigError("stores in Google Drive need an extra", "pip install 'mailark[drive]'")
+
+SERVICE = "mailark drive"
+"""The service's name of logins in the keyring; the user name is the place's key."""
 
 _LARGEST_FILE = 65536
 
@@ -51,46 +53,67 @@ class Login:
     client_secret: str
     token_uri: str
 
-    def save(self, path: Path) -> None:
-        """Write the file, readable by its owner only from the first byte on."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh = path.with_name(path.name + ".new")
-            fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(self), file)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        except OSError as error:
-            raise ConfigError(f"cannot keep the login in {path.parent}: {error.strerror}") from error
-
     @classmethod
-    def load(cls, path: Path) -> Login:
-        """AuthError when the file is damaged, ConfigError when others can read it."""
-        _refuse_readable(path)
+    def of(cls, text: str | bytes) -> Login:
+        """From `text()`; ValueError when it is something else."""
+        found = json.loads(text)
         try:
-            found = _json(path)
             return cls(**{key: str(found[key]) for key in cls.__slots__})
-        except KeyError:
-            raise AuthError(f"the login in {path} is damaged", "Log in again: mailark store login URL") from None
+        except (KeyError, TypeError):
+            raise ValueError("not a login") from None
+
+    def text(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def keep(place: Place, login: Login) -> str:
+    """Keep the login where the URL says, and tell where, in words for a person.
+
+    ConfigError when that cannot be written, AuthError when the keyring refuses.
+    """
+    if place.keyring:
+        keep_in_keyring(f"store {place.url}", SERVICE, place.key, login.text())
+        return "the keyring"
+    _write(place.token, login.text())
+    return f"{place.token} (readable by this user only, not encrypted)"
+
+
+def kept(place: Place) -> Login | None:
+    """The login of a person; None when there is none.
+
+    AuthError when it is damaged, ConfigError when others can read it.
+    """
+    owner = f"store {place.url}"
+    try:
+        if place.keyring:
+            found = find_in_keyring(owner, SERVICE, place.key)
+            return Login.of(found) if found else None
+        _refuse_readable(place.token)
+        return Login.of(place.token.read_bytes()[:_LARGEST_FILE])
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"cannot read {place.token}: {error.strerror}") from None
+    except ValueError:
+        raise AuthError(f"{owner}: the login kept on this machine is damaged", _again(place)) from None
 
 
 def credentials(place: Place) -> Any:
     """google-auth credentials, with `drive.file` only.
 
-    In this order: the URL's service_account, the stored login, $GOOGLE_APPLICATION_CREDENTIALS (a service account).
+    In this order: the URL's service_account, the kept login, $GOOGLE_APPLICATION_CREDENTIALS (a service account).
     AuthError when there is none of them; ConfigError when a file cannot be used or the extra is not installed.
     """
     key = place.service_account
-    if key is None and place.token.exists():
-        return _person(Login.load(place.token))
+    login = kept(place) if key is None else None
+    if login is not None:
+        return _person(login)
     environment = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if key is None and environment:
         key = Path(environment)
     if key is None:
-        raise AuthError(f"{place.url}: nobody is logged in", f"Log in: mailark store login '{place.url}'")
+        raise AuthError(f"{place.url}: nobody is logged in", _again(place))
     if place.shared_drive is None and place.folder_id is None:
         raise ConfigError(
             f"{place.url}: a service account has no space of its own", "Give a shared drive: ?shared_drive=ID"
@@ -102,7 +125,7 @@ def _person(login: Login) -> Any:
     try:
         from google.oauth2.credentials import Credentials
     except ImportError:
-        raise MISSING_EXTRA from None
+        raise missing_extra() from None
     return Credentials(token=None, scopes=[SCOPE], **asdict(login))  # type: ignore[no-untyped-call]
 
 
@@ -110,13 +133,38 @@ def _service_account(key: Path) -> Any:
     try:
         from google.oauth2 import service_account
     except ImportError:
-        raise MISSING_EXTRA from None
+        raise missing_extra() from None
     _refuse_readable(key)
     info = _json(key)
     try:
         return service_account.Credentials.from_service_account_info(info, scopes=[SCOPE])  # type: ignore[no-untyped-call]
     except ValueError:  # its text may show a part of the key
         raise ConfigError(f"{key} is not the key file of a service account") from None
+
+
+def missing_extra() -> ConfigError:
+    """What to raise where Google's libraries are not installed."""
+    return ConfigError("stores in Google Drive need an extra", "pip install 'mailark[drive]'")
+
+
+def _again(place: Place) -> str:
+    return f"Log in: mailark store login '{place.url}'"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the file, readable by its owner only from the first byte on."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_name(path.name + ".new")
+        fresh.unlink(missing_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise ConfigError(f"cannot keep the login in {path.parent}: {error.strerror}") from error
 
 
 def _refuse_readable(path: Path) -> None:

@@ -17,7 +17,7 @@ from http.client import HTTPException
 from typing import Any, TypeVar
 
 from archiver.errors import AuthError, MailarkError, QuotaError, StoreError
-from archiver.stores.drive_auth import MISSING_EXTRA
+from archiver.stores.drive_auth import missing_extra
 from archiver.stores.drive_errors import LOGIN, judge, reason_of
 from archiver.stores.drive_url import Place
 
@@ -169,7 +169,7 @@ class Calls:
             from googleapiclient import discovery, discovery_cache
             from httplib2 import Http
         except ImportError:
-            raise MISSING_EXTRA from None
+            raise missing_extra() from None
         # It warns of every refused answer, with its address or body; ours are judged here.
         logging.getLogger("googleapiclient.http").setLevel(logging.CRITICAL)
         description = json.loads(discovery_cache.get_static_doc("drive", "v3"))

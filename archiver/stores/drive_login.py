@@ -19,9 +19,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from archiver.errors import AuthError, ConfigError, ConnectError
-from archiver.stores.drive_auth import MISSING_EXTRA, SCOPE, Client, Login
+from archiver.stores.drive_auth import SCOPE, Client, Login, keep, missing_extra
 from archiver.stores.drive_errors import reason_of
-from archiver.stores.drive_url import Place, parse
+from archiver.stores.drive_url import parse
 
 PATIENCE = 300.0
 """Seconds the person may take in the browser."""
@@ -34,7 +34,7 @@ _DONE = (
 
 
 def login(url: str, say: Callable[[str], None], *, device: bool = False, patience: float = PATIENCE) -> None:
-    """Let a person allow Mailark its own files in their Drive, and keep that in the file `parse(url).token`.
+    """Let a person allow Mailark its own files in their Drive, and keep that where the URL says.
 
     say: shows a line to the person (the address to open, the code to type). device: no browser on this machine.
     Raises ConfigError (no `client` in the URL, no place for the file), AuthError (refused, or not in time) and
@@ -50,12 +50,8 @@ def login(url: str, say: Callable[[str], None], *, device: bool = False, patienc
         raise AuthError("the access to Mailark's own files was not ticked", "Log in again and tick it.")
     if not answer.get("refresh_token"):
         raise AuthError("Google gave no lasting access", "Remove Mailark at myaccount.google.com, then log in again.")
-    _keep(place, client, str(answer["refresh_token"]))
-    say(f"Logged in; kept in {place.token} (readable by this user only, not encrypted).")
-
-
-def _keep(place: Place, client: Client, refresh_token: str) -> None:
-    Login(refresh_token, client.client_id, client.client_secret, client.token_uri).save(place.token)
+    kept = Login(str(answer["refresh_token"]), client.client_id, client.client_secret, client.token_uri)
+    say(f"Logged in; kept in {keep(place, kept)}.")
 
 
 def _by_browser(client: Client, say: Callable[[str], None], patience: float) -> Mapping[str, Any]:
@@ -117,7 +113,7 @@ def _post(uri: str, form: Mapping[str, str]) -> tuple[int, Mapping[str, Any]]:
     try:
         import httplib2
     except ImportError:
-        raise MISSING_EXTRA from None
+        raise missing_extra() from None
     headers = {"content-type": "application/x-www-form-urlencoded"}
     try:
         response, content = httplib2.Http(timeout=TIMEOUT).request(uri, "POST", body=urlencode(form), headers=headers)

@@ -19,7 +19,7 @@ from archiver.errors import ConfigError
 
 GOOGLE = "https://www.googleapis.com"
 EXAMPLE = "drive://Mail%20archive"
-OPTIONS = ("shared_drive", "service_account", "client", "keep", "writes_per_second", "endpoint")
+OPTIONS = ("shared_drive", "service_account", "client", "login", "keep", "writes_per_second", "endpoint")
 
 _ID = re.compile(r"[A-Za-z0-9_-]{4,128}")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -32,7 +32,7 @@ class Place:
 
     folders: names from the top of the drive · folder_id: instead of names · shared_drive: its id, None for My Drive ·
     service_account, client: key files from Google's console · keep: this machine's folder for logins and unfinished
-    uploads · endpoint: where the API is.
+    uploads · keyring: the login is in the system's keyring instead · endpoint: where the API is.
     """
 
     url: str
@@ -41,6 +41,7 @@ class Place:
     shared_drive: str | None
     service_account: Path | None
     client: Path | None
+    keyring: bool
     keep: Path
     writes_per_second: float
     endpoint: str
@@ -48,16 +49,16 @@ class Place:
     @property
     def token(self) -> Path:
         """The file with the login of a person, mode 0600."""
-        return self.keep / f"{self._key}.token.json"
+        return self.keep / f"{self.key}.token.json"
 
     @property
     def uploads(self) -> Path:
         """The folder with a small file for each upload that is not confirmed yet."""
-        return self.keep / f"{self._key}.uploads"
+        return self.keep / f"{self.key}.uploads"
 
     @property
-    def _key(self) -> str:
-        """Same folder, same key, whatever else the URL says."""
+    def key(self) -> str:
+        """Under which this machine keeps what belongs to the folder: same folder, same key, whatever else it says."""
         where = "\0".join([self.folder_id or "/".join(self.folders), self.shared_drive or "", self.endpoint])
         return hashlib.sha256(where.encode()).hexdigest()[:16]
 
@@ -85,6 +86,7 @@ def parse(url: str) -> Place:
         shared_drive=shared,
         service_account=_path(options.get("service_account")),
         client=_path(options.get("client")),
+        keyring=_in_keyring(url, options.get("login", "file")),
         keep=_path(options.get("keep")) or _default_keep(),
         writes_per_second=_pace(url, options.get("writes_per_second", "2")),
         endpoint=_endpoint(url, options.get("endpoint", GOOGLE)),
@@ -100,6 +102,12 @@ def _options(url: str, query: str) -> dict[str, str]:
         if not value or names.count(name) > 1:
             raise _wrong(url, f'the option "{name}" wants one value')
     return dict(pairs)
+
+
+def _in_keyring(url: str, login: str) -> bool:
+    if login not in ("file", "keyring"):
+        raise _wrong(url, "login is file or keyring")
+    return login == "keyring"
 
 
 def _endpoint(url: str, endpoint: str) -> str:

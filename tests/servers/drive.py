@@ -59,12 +59,13 @@ class DriveServer:
     def url(self, keep: Path, name: str = "Mail archive", **options: str) -> str:
         """A store's URL at this server, logged in: `keep` is given the login of a person."""
         from archiver.stores.drive_auth import Login
+        from archiver.stores.drive_auth import keep as keep_login
         from archiver.stores.drive_url import parse
 
         given = {"keep": str(keep), "endpoint": self.address, "writes_per_second": "100", **options}
         text = f"drive://{quote(name, safe='/:')}?" + "&".join(f"{key}={quote(value)}" for key, value in given.items())
         if "service_account" not in given:
-            Login(self.tokens.refresh, "client", "secret", f"{self.address}/token").save(parse(text).token)
+            keep_login(parse(text), Login(self.tokens.refresh, "client", "secret", f"{self.address}/token"))
         return text
 
     def count(self, *operations: str) -> int:

@@ -272,6 +272,7 @@ def test_a_folder_in_a_folder(drive: DriveServer, tmp_path: Path) -> None:
         "drive://a?writes_per_second=x",
         "drive://a?shared_drive=a/b'",
         "drive://a?endpoint=http://evil.example",
+        "drive://a?login=post-it",
         "drive://a?endpoint=ftp://127.0.0.1",
     ],
 )

@@ -14,7 +14,9 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
 
 from archiver.errors import AuthError, ConfigError, ConnectError, StoreError
 from archiver.stores.drive import DriveStore
@@ -136,6 +138,40 @@ def test_a_login_others_can_read_is_refused_and_a_damaged_one_told(drive: DriveS
     token.write_text("{}")
     with pytest.raises(AuthError, match="damaged"):
         DriveStore.create(url, "a", FAST)
+
+
+class MemoryKeyring(KeyringBackend):
+    """A keyring like any other, without the desktop."""
+
+    priority = 1.0  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.entries.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.entries[service, username] = password
+
+
+def test_a_login_in_the_keyring(drive: DriveServer, url: str) -> None:
+    before, backend = keyring.get_keyring(), MemoryKeyring()
+    keyring.set_keyring(backend)
+    try:
+        with pytest.raises(AuthError, match="nobody is logged in"):
+            DriveStore.create(f"{url}&login=keyring", "a", FAST)
+        said: list[str] = []
+        login(f"{url}&login=keyring", said.append, device=True, patience=10)
+        assert "keyring" in said[-1]
+        assert DriveStore.create(f"{url}&login=keyring", "a", FAST).archive() == "a"
+        assert not parse(url).token.exists()
+        backend.entries = dict.fromkeys(backend.entries, "rubbish")
+        with pytest.raises(AuthError, match="damaged"):
+            DriveStore.create(f"{url}&login=keyring", "a", FAST)
+    finally:
+        keyring.set_keyring(before)
 
 
 def test_without_a_login_the_command_is_named(url: str) -> None:
