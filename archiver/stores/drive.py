@@ -17,8 +17,9 @@ from archiver.errors import AuthError, ObjectMissingError, QuotaError, StoreErro
 from archiver.stores import marker
 from archiver.stores.drive_auth import credentials
 from archiver.stores.drive_calls import Calls, Expected, Limits
+from archiver.stores.drive_pending import Ids, Pending
 from archiver.stores.drive_tree import SHARED, File, Tree
-from archiver.stores.drive_upload import Ids, Pending, Uploader
+from archiver.stores.drive_upload import Uploader
 from archiver.stores.drive_url import parse
 from archiver.stores.interface import Data, Stat, checked_name, checked_prefix
 from archiver.stores.marker import MARKER
