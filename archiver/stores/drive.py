@@ -88,14 +88,14 @@ class DriveStore:
             return self._get(self._checked(name), start, size)
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
-        folder = checked_prefix(prefix).rpartition("/")[0]
+        checked_prefix(prefix)
         sizes: dict[str, int] = {}
         with _reading():
             self._tree.require()
-            for name, file in self._tree.walk(folder):
+            for name, file in self._tree.walk(prefix):
                 if name in sizes:
                     self.doubles.add(name)
-                elif name.startswith(prefix) and name != MARKER and not file.name.startswith("."):
+                elif name != MARKER and not file.name.startswith("."):
                     sizes[name] = file.size
         yield from (Stat(name, sizes[name]) for name in sorted(sizes))
 

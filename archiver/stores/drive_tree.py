@@ -98,8 +98,9 @@ class Tree:
             remembered = self._remembered(folder, leaf)
         return remembered
 
-    def walk(self, folder: str) -> Iterator[tuple[str, File]]:
-        """Every file below a folder with its whole name, asked anew, in no order; doubles follow each other."""
+    def walk(self, prefix: str) -> Iterator[tuple[str, File]]:
+        """Every file whose whole name begins so, asked anew, in no order; doubles together, the oldest first."""
+        folder = prefix.rpartition("/")[0]
         self.forget(folder)
         if folder:
             self._load(folder.rpartition("/")[0])
@@ -108,9 +109,10 @@ class Tree:
             while level:
                 listings = list(pool.map(self._load, level))
                 for path, listing in zip(level, listings, strict=True):
-                    for files in listing.values():
-                        yield from ((_join(path, file.name), file) for file in files)
-                level = [below for path in level for below in self._below(path)]
+                    for leaf, files in listing.items():
+                        if (name := _join(path, leaf)).startswith(prefix):
+                            yield from ((name, file) for file in files)
+                level = [below for path in level for below in self._below(path) if _leads_to(below, prefix)]
 
     def ensure(self, folder: str) -> str:
         """The id of the folder to write into, which is made, with those above it, when it is missing."""
@@ -241,6 +243,11 @@ def _age(file: File) -> tuple[str, str]:
 
 def _join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
+
+
+def _leads_to(folder: str, prefix: str) -> bool:
+    """Whether names in or below the folder can begin with the prefix."""
+    return f"{folder}/".startswith(prefix[: len(folder) + 1])
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -217,6 +217,16 @@ def test_a_listing_that_began_before_a_put_does_not_hide_it(drive: DriveServer, 
     assert drive.count("create") == 41
 
 
+def test_a_listing_asks_only_for_folders_that_matter(drive: DriveServer, url: str, store: DriveStore) -> None:
+    for number in range(30):
+        store.put_if_absent(f"packs/mail-2026/{number:02x}/{number}", b"x")
+    fresh = DriveStore.open(url, FAST)
+    for prefix, folders, found in [("packs/mail-2026/0", 16, 16), ("packs/mail-2026/1d/", 1, 1), ("packs/", 30, 30)]:
+        drive.requests.clear()
+        assert len(list(fresh.list(prefix))) == found
+        assert folders <= drive.count("list") <= folders + 3, prefix
+
+
 def test_drives_own_checksums_cost_one_listing_a_folder(drive: DriveServer, url: str, store: DriveStore) -> None:
     for number in range(5):
         store.put_if_absent(f"packs/a/{number}", b"x" * number)
