@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -17,21 +17,41 @@ from archiver.vault.audit import Audit, SoundStore, audit
 from archiver.vault.inventory import Fault, Inventory, take
 from archiver.vault.keys import KeyRing
 from archiver.vault.manifest import Manifest, ObjectRef
+from archiver.vault.plan import Agree, Expense, Level, Plan, Proof, Proofs, cost_of_reading, plan
 from archiver.vault.vault import Vault
 
 _READING = "messages"
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """How much of what a store should hold was ever read whole, and when the oldest of those proofs was made (RFC 3339;
+    None when some object was never read)."""
+
+    objects: int
+    size: int
+    of_objects: int
+    of_size: int
+    oldest: str | None
+
+    @property
+    def share(self) -> float:
+        """Of the bytes, from 0 to 1."""
+        return self.size / self.of_size if self.of_size else 1.0
+
+
 @dataclass(slots=True)
 class Verdict:
     """What a check found. stores: each with its own faults · faults: what no single store is to blame for · unnamed:
-    (store, name) of what no manifest speaks of, which is no error · messages: how many were decrypted and have the
-    hash they are named by, None when that was not asked for."""
+    (store, name) of what no manifest speaks of, which is no error · proven: what was ever read, by store, where that is
+    remembered · messages: how many were decrypted and have the hash they are named by, None when that was not asked
+    for."""
 
     stores: list[Audit]
     faults: list[Fault]
     unnamed: list[tuple[str, str]]
     commits: int
+    proven: dict[str, Proven] = field(default_factory=dict)
     messages: int | None = None
 
     @property
@@ -52,31 +72,78 @@ def check(
     root: Ed25519PublicKey,
     monitor: Monitor,
     *,
+    level: Level = Level.FULL,
+    only: Collection[str] = (),
+    budget: int | None = None,
     keyring: KeyRing | None = None,
     read_data: bool = False,
     heads: Mapping[str, int] | None = None,
+    proofs: Proofs | None = None,
+    agree: Agree = len,
 ) -> Verdict:
-    """Read every object of every store and compare its hash with what the verified manifests say; no keys are needed.
+    """Compare what every store holds with what the verified manifests say, as deep as asked; no keys are needed.
 
-    read_data: decrypt as well, put every message together and compare its hash; needs `keyring`, else AuthError ·
-    heads: the last commit that each writer is known to have made. Memory is bounded by the largest message, and by some
-    300 bytes an object.
+    only: URLs of the stores to check (none means all); the others still help to tell what there should be · budget:
+    bytes to read a store at most · read_data: decrypt as well, put every message together and compare its hash; needs
+    `keyring`, else AuthError · heads: the last commit that each writer is known to have made · proofs: what was read
+    before, and where to remember what is read now · agree: told the expenses before they are made. Memory is bounded by
+    the largest message, and by some 300 bytes an object and store.
     """
     if read_data and keyring is None:
         raise AuthError("messages can only be read with the archive's keys", "Check on a machine that can read.")
     inventory = take(stores, root, heads)
+    chosen = [store for store in stores if not only or store.url in only]
+    plans = [plan(store, inventory, level, budget, proofs) for store in chosen]
+    agree(_expenses(plans, inventory, read_data))
     for fault in inventory.faults:
         monitor.problem(Problem(fault.name, fault.reason))
     verdict = Verdict(
-        audit(stores, inventory, monitor), inventory.faults, inventory.unnamed, commits=len(inventory.manifests)
+        audit(plans, inventory, monitor, proofs), inventory.faults, inventory.unnamed, commits=len(inventory.manifests)
     )
+    if proofs is not None:
+        _remember(verdict, inventory, level, proofs)
     if read_data and keyring is not None:
-        sound = SoundStore(stores, verdict.stores)
+        sound = SoundStore(chosen, verdict.stores)
         reading = _Reading(Vault([sound], root, keyring), keyring, monitor)
         reading.all_of(inventory)
         verdict.messages = reading.messages
         verdict.faults.extend(reading.faults)
     return verdict
+
+
+def _expenses(plans: Sequence[Plan], inventory: Inventory, read_data: bool) -> list[Expense]:
+    """Of the plans; messages are read from the first store, each pack once whole and once more by its messages."""
+    expenses = [found.expense for found in plans]
+    if read_data and expenses:
+        packs = [ref for ref in inventory.objects.values() if ref.name.startswith(("packs/", "catalog/"))]
+        messages = sum(manifest.messages for manifest in inventory.manifests)
+        once = cost_of_reading(expenses[0].url, packs)
+        expenses[0] = expenses[0].plus(Expense(once.url, 2 * once.requests + 2 * messages, 2 * once.egress))
+    return expenses
+
+
+def _remember(verdict: Verdict, inventory: Inventory, level: Level, proofs: Proofs) -> None:
+    """Sum up what was ever read of each store, for the verdict and for `status`."""
+    for store in verdict.stores:
+        if store.error is None:
+            found = verdict.proven[store.url] = _proven(inventory, proofs.known(store.url))
+            proofs.note(store.url, level, len(store.faults), found.share, found.oldest)
+
+
+def _proven(inventory: Inventory, known: Mapping[str, Proof]) -> Proven:
+    refs = inventory.objects.values()
+    times = {ref.name: known[ref.name].time for ref in refs if _is_proof(known.get(ref.name), ref)}
+    return Proven(
+        objects=len(times),
+        size=sum(ref.size for ref in refs if ref.name in times),
+        of_objects=len(refs),
+        of_size=sum(ref.size for ref in refs),
+        oldest=min(times.values(), default=None) if len(times) == len(refs) else None,
+    )
+
+
+def _is_proof(found: Proof | None, ref: ObjectRef) -> bool:
+    return found is not None and found.sha256 == ref.sha256
 
 
 @dataclass(slots=True)

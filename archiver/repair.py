@@ -10,11 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from archiver.errors import MailarkError
 from archiver.model import Problem
 from archiver.monitor import Monitor
+from archiver.stores.abilities import is_local
 from archiver.stores.interface import Store
 from archiver.vault.audit import Audit, audit
 from archiver.vault.copying import copy_object, replace
 from archiver.vault.inventory import Fault, Inventory, take
 from archiver.vault.manifest import ObjectRef
+from archiver.vault.plan import Agree, Expense, Level, cost_of_reading, plan
 
 
 @dataclass(slots=True)
@@ -36,17 +38,31 @@ class RepairReport:
         return 8 if self.failed else 0
 
 
-def repair(stores: Sequence[Store], root: Ed25519PublicKey, monitor: Monitor, *, dry_run: bool = False) -> RepairReport:
+def repair(
+    stores: Sequence[Store],
+    root: Ed25519PublicKey,
+    monitor: Monitor,
+    *,
+    level: Level = Level.FULL,
+    dry_run: bool = False,
+    agree: Agree = len,
+) -> RepairReport:
     """Bring every store to hold everything, undamaged; a damaged object is deleted once its replacement is at hand.
 
-    `root` is the archive's root key (see `inventory.find_root`). Nothing is healed in a store, nor from one, that could
-    not be read to its end. Needs room for the largest object in the temporary folder.
+    `root` is the archive's root key (see `inventory.find_root`); `level`: how deep to look for damage. Nothing is
+    healed in a store, nor from one, that could not be looked at to its end. `agree` is told the expenses before they
+    are made: those of looking, then those of healing. Needs room for the largest object in the temporary folder.
     """
     inventory = take(stores, root)
-    audits = audit(stores, inventory, monitor)
+    plans = [plan(store, inventory, level, None, None) for store in stores]
+    agree([found.expense for found in plans])
+    audits = audit(plans, inventory, monitor)
     report = RepairReport(lost=list(inventory.faults), dry_run=dry_run)
     report.failed = {found.url: found.error for found in audits if found.error}
-    _Healing(stores, inventory, audits, report).run()
+    healing = _Healing(stores, inventory, audits, report)
+    if not dry_run:
+        agree(healing.expenses())
+    healing.run()
     for fault in report.lost:
         monitor.problem(Problem(fault.name, fault.reason))
     for url, error in report.failed.items():
@@ -67,6 +83,15 @@ class _Healing:
         self._faults = sorted(faults, key=lambda fault: (fault.name.startswith("manifests/"), fault))
         self._bad = {(fault.store, fault.name) for fault in faults}
 
+    def expenses(self) -> list[Expense]:
+        """Each copy is read from its source, and read back where it is written."""
+        spent = {url: Expense(url) for url in self._readable}
+        for fault in self._faults:
+            once = [self._inventory.objects[fault.name]]
+            for url in (fault.store, *(store.url for store in self._sources(fault)[:1])):
+                spent[url] = spent[url].plus(cost_of_reading(url, once))
+        return list(spent.values())
+
     def run(self) -> None:
         for fault in self._faults:
             if fault.store not in self._report.failed:
@@ -74,7 +99,7 @@ class _Healing:
 
     def _heal(self, fault: Fault, ref: ObjectRef) -> None:
         """One object of one store; a store that cannot be written is left out from then on."""
-        sources = [store for url, store in self._readable.items() if (url, fault.name) not in self._bad]
+        sources = self._sources(fault)
         target = self._readable[fault.store]
         try:
             if sources and self._report.dry_run:
@@ -86,3 +111,8 @@ class _Healing:
                 self._report.lost.append(fault)
         except MailarkError as error:
             self._report.failed[target.url] = error
+
+    def _sources(self, fault: Fault) -> list[Store]:
+        """The stores that have it sound, those first that cost nothing to read."""
+        sound = [store for url, store in self._readable.items() if (url, fault.name) not in self._bad]
+        return sorted(sound, key=lambda store: not is_local(store.url))

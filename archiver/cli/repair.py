@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.check import fault_values
+from archiver.cli.check import LEVELS, fault_values
+from archiver.cli.expenses import consent
 from archiver.cli.output import as_json, number, plural, size, store_name
 from archiver.cli.progress import watcher
 from archiver.cli.session import Session, finish
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 @click.option(
     "--new", "new", multiple=True, metavar="STORE", help="This configured store is new and empty: make and fill it."
 )
+@click.option("--level", type=LEVELS, default="full", show_default=True, help="How deep to look for damage.")
+@click.option("--yes", is_flag=True, help="Do not ask before reading from stores that may charge for it.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be healed; change nothing.")
 @click.option("--json", "json_", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
-def command(session: Session, new: tuple[str, ...], dry_run: bool, json_: bool) -> None:
+def command(session: Session, new: tuple[str, ...], level: str, yes: bool, dry_run: bool, json_: bool) -> None:
     """Heal damaged or missing objects from a good store; the passphrase is not needed.
 
     A store whose place is empty is not filled unless --new names it: it may be a disk that is not mounted.
@@ -34,13 +37,15 @@ def command(session: Session, new: tuple[str, ...], dry_run: bool, json_: bool) 
     from archiver.opening import WorkFolder
     from archiver.repair import repair
     from archiver.vault.inventory import find_root
+    from archiver.vault.plan import Level
 
     settings = session.settings
     with WorkFolder(settings.archive.work).locked():
         empty = _empty(settings, new)
         stores = _stores(settings, empty, dry_run)
         monitor = watcher(hidden=tuple(f"{url} " for url in empty))  # that a new store has nothing is no problem
-        report = repair(stores, find_root(stores), monitor, dry_run=dry_run)
+        root, agree = find_root(stores), consent(yes=yes)
+        report = repair(stores, root, monitor, level=Level(level), dry_run=dry_run, agree=agree)
     if json_:
         click.echo(as_json(_values(report)))
     for url in report.failed:

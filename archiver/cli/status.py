@@ -14,6 +14,7 @@ from archiver.cli.session import Session, finish
 
 if TYPE_CHECKING:
     from archiver.opening import Archive
+    from archiver.proofs import StateProofs
 
 STALE = 3
 
@@ -39,12 +40,15 @@ def command(session: Session, max_age: float | None, json_: bool) -> None:
 
 
 def _facts(archive: Archive) -> dict[str, Any]:
+    from archiver.proofs import StateProofs
+
     runs: list[dict[str, Any]] = [
         {"started": started, "ended": ended, "exit_code": code, "accounts": _account_codes(report)}
         for _, started, ended, code, report in archive.state.runs(400)
     ]
     names = [account.name for account in archive.settings.accounts]
     complete = [run for run in runs if run["exit_code"] == 0 and set(names) <= set(run["accounts"])]
+    proofs = StateProofs(archive.state)
     lacking = archive.journal.lacking([store.url for store in archive.stores])
     return {
         "archive": archive.machine.archive,
@@ -54,13 +58,26 @@ def _facts(archive: Archive) -> dict[str, Any]:
         "last_run": runs[0] if runs else None,
         "last_complete": complete[0]["ended"] if complete else None,
         "accounts": [_account(archive, name, runs) for name in names],
-        "stores": [
-            {"url": url, "lacks": len(seqs), "since": seqs[0][1] if seqs else None} for url, seqs in lacking.items()
-        ],
+        "stores": [_store(proofs, url, seqs) for url, seqs in lacking.items()],
         "failed": [
             {"account": q.account, "folder": q.folder, "uid": q.uid, "attempts": q.attempts, "reason": q.reason}
             for q in archive.state.quarantined()
         ],
+    }
+
+
+def _store(proofs: StateProofs, url: str, lacks: list[tuple[int, str]]) -> dict[str, Any]:
+    """read: when an object was last read and right · verified: share of the bytes ever read, as of the last check."""
+    last = proofs.last(url)
+    return {
+        "url": url,
+        "lacks": len(lacks),
+        "since": lacks[0][1] if lacks else None,
+        "checked": last.time if last else None,
+        "faults": last.faults if last else None,
+        "read": last.read if last else None,
+        "verified": last.share if last else None,
+        "oldest": last.oldest if last else None,
     }
 
 
@@ -96,13 +113,25 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     titles = ("Account", "Folders", "On the server", "Archived", "Failed", "Last complete")
     yield table(titles, rows, numbers=(1, 2, 3, 4))
     yield ""
-    yield table(
-        ("Store", "Lacks", "Since"), [(store_name(s["url"]), _lacks(s), _when(s["since"])) for s in facts["stores"]]
-    )
+    stores = ("Store", "Lacks", "Since", "Checked", "Faults", "Last read", "Ever read", "Oldest reading")
+    yield table(stores, [_store_row(store) for store in facts["stores"]], numbers=(4, 6))
     for failed in facts["failed"]:
         place = f"{failed['account']}/{failed['folder']} UID {failed['uid']}"
         yield one_line(f"failed: {place}: {failed['reason']} ({plural(failed['attempts'], 'attempt')})")
     yield ""
+
+
+def _store_row(store: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        store_name(store["url"]),
+        _lacks(store),
+        _when(store["since"]),
+        _when(store["checked"]),
+        "-" if store["faults"] is None else number(store["faults"]),
+        _when(store["read"]),
+        "-" if store["verified"] is None else f"{int(store['verified'] * 100)} %",
+        _when(store["oldest"]),
+    )
 
 
 def _lacks(store: dict[str, Any]) -> str:

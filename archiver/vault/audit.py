@@ -1,4 +1,4 @@
-"""Reads every object of every store and compares its hash with what is expected. No keys."""
+"""Looks at every object of every store, as deep as planned, and compares with what is expected. No keys."""
 
 from __future__ import annotations
 
@@ -9,23 +9,36 @@ from dataclasses import dataclass, field
 from archiver.errors import MailarkError, ObjectMissingError, StoreError
 from archiver.model import Problem
 from archiver.monitor import Monitor
+from archiver.stores.abilities import checksum
 from archiver.stores.interface import Data, Stat, Store
-from archiver.vault.copying import fault_of
+from archiver.vault.copying import fault_of, size_fault_of
 from archiver.vault.inventory import STORES_AT_ONCE, Fault, Inventory
+from archiver.vault.manifest import ObjectRef
+from archiver.vault.plan import Level, Plan, Proofs
 
 GIVE_UP = 20
 """Failures in a row after which a store is taken for gone."""
 
+REMEMBER_AT = 32
+"""Objects that were read and are then remembered together: about 1 GiB of packs."""
+
 
 @dataclass(slots=True)
 class Audit:
-    """One store: how many objects and bytes are sound, its faults, and why it could not be read to its end."""
+    """One store: how many objects and bytes are sound as far as was looked, its faults, and why it could not be read
+    to its end.
+
+    read, read_size: objects and bytes that were read whole now · told: objects whose SHA-256 the provider told.
+    """
 
     url: str
     sound: int = 0
     size: int = 0
     faults: list[Fault] = field(default_factory=list)
     error: MailarkError | None = None
+    read: int = 0
+    read_size: int = 0
+    told: int = 0
 
 
 class SoundStore:
@@ -65,35 +78,75 @@ class SoundStore:
         raise ObjectMissingError(f"no store has {name} undamaged")
 
 
-def audit(stores: Sequence[Store], inventory: Inventory, monitor: Monitor) -> list[Audit]:
-    """Every store against the inventory, side by side, in the order of `stores`. Faults go to the monitor as well."""
+def audit(plans: Sequence[Plan], inventory: Inventory, monitor: Monitor, proofs: Proofs | None = None) -> list[Audit]:
+    """Every store as planned, side by side, in the order of `plans`. Faults go to the monitor as well."""
+    audits = [_StoreAudit(plan, inventory, monitor, proofs) for plan in plans]
     with ThreadPoolExecutor(STORES_AT_ONCE, "audit") as pool:
-        return list(pool.map(lambda store: _audit(store, inventory, monitor), stores))
+        return list(pool.map(lambda found: found.run(), audits))
 
 
-def _audit(store: Store, inventory: Inventory, monitor: Monitor) -> Audit:
-    found = Audit(store.url, error=inventory.failed.get(store.url))
-    expected = [] if found.error else sorted(inventory.objects.values(), key=lambda ref: ref.name)
-    monitor.begin(store.url, len(expected), sum(ref.size for ref in expected))
-    failures = 0
-    for ref in expected:
-        try:
-            reason = fault_of(store, ref)
-            failures = 0
-        except MailarkError as error:
-            reason = f"cannot be read: {error}"
-            failures += 1
-        if reason:
-            found.faults.append(Fault(ref.name, store.url, reason))
-            monitor.problem(Problem(f"{store.url} {ref.name}", reason))
-        else:
-            found.sound += 1
-            found.size += ref.size
-        monitor.advance(store.url, 1, ref.size)
-        if failures == GIVE_UP:
-            found.error = StoreError(f"{store.url}: {GIVE_UP} objects in a row could not be read", "Mend the store.")
-            break
-    if found.error:
-        monitor.problem(Problem(store.url, str(found.error)))
-    monitor.end(store.url, f"{found.sound} of {len(expected)} objects sound")
-    return found
+class _StoreAudit:
+    """Works through the plan of one store."""
+
+    def __init__(self, plan: Plan, inventory: Inventory, monitor: Monitor, proofs: Proofs | None) -> None:
+        self._plan, self._store, self._monitor, self._proofs = plan, plan.store, monitor, proofs
+        self._listed = inventory.listed.get(plan.store.url, {})
+        self._found = Audit(plan.store.url, error=inventory.failed.get(plan.store.url))
+        self._proven: list[ObjectRef] = []
+
+    def run(self) -> Audit:
+        plan, found, url = self._plan, self._found, self._store.url
+        self._monitor.begin(url, len(plan.expected), sum(ref.size for ref in plan.reads))
+        failures = 0
+        for number, ref in enumerate(plan.expected):
+            try:
+                reason = self._read(ref) if number < plan.read else self._look(ref)
+                failures = 0
+            except MailarkError as error:
+                reason = f"cannot be read: {error}"
+                failures += 1
+            self._note(ref, reason)
+            self._monitor.advance(url, 1, ref.size if number < plan.read else 0)
+            if failures == GIVE_UP:
+                found.error = StoreError(f"{url}: {GIVE_UP} objects in a row could not be read", "Mend the store.")
+                break
+        self._remember()
+        if found.error:
+            self._monitor.problem(Problem(url, str(found.error)))
+        self._monitor.end(url, f"{found.sound} of {len(plan.expected)} objects sound")
+        return found
+
+    def _read(self, ref: ObjectRef) -> str:
+        """Read it whole, and remember it as proven."""
+        if reason := fault_of(self._store, ref):
+            return reason
+        self._found.read += 1
+        self._found.read_size += ref.size
+        self._proven.append(ref)
+        if len(self._proven) >= REMEMBER_AT:
+            self._remember()
+        return ""
+
+    def _look(self, ref: ObjectRef) -> str:
+        """By the listing; by the object itself where that says no, for some stores list late; by the provider's sum."""
+        if self._listed.get(ref.name) != ref.size and (reason := size_fault_of(self._store, ref)):
+            return reason
+        told = checksum(self._store, ref.name) if self._plan.level is Level.PROVIDER else None
+        self._found.told += told is not None
+        return "" if told in (None, ref.sha256) else "wrong bytes (the provider's SHA-256 differs)"
+
+    def _note(self, ref: ObjectRef, reason: str) -> None:
+        if not reason:
+            self._found.sound += 1
+            self._found.size += ref.size
+            return
+        self._found.faults.append(Fault(ref.name, self._store.url, reason))
+        self._monitor.problem(Problem(f"{self._store.url} {ref.name}", reason))
+        if self._proofs is not None:
+            self._proofs.drop(self._store.url, ref.name)
+
+    def _remember(self) -> None:
+        """Often enough that little is read again after a cut."""
+        if self._proofs is not None and self._proven:
+            self._proofs.keep(self._store.url, self._proven)
+        self._proven = []

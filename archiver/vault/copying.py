@@ -11,7 +11,7 @@ from typing import Protocol
 from archiver.errors import MailarkError, ObjectMissingError, QuotaError, StoreError
 from archiver.stores.interface import Data, Store
 
-_CHUNK = 8 << 20
+CHUNK = 8 << 20
 """Bytes read from a store at once; what a copy or a check holds in memory."""
 
 
@@ -26,20 +26,25 @@ class Ref(Protocol):
     def sha256(self) -> str: ...
 
 
+def size_fault_of(store: Store, ref: Ref) -> str:
+    """What can be seen to be wrong without reading: it is missing, or its size differs; "" otherwise."""
+    found = store.stat(ref.name)
+    if found is None:
+        return "missing"
+    return "" if found.size == ref.size else f"{found.size} bytes instead of {ref.size}"
+
+
 def fault_of(store: Store, ref: Ref, sink: Callable[[bytes], object] = len) -> str:
     """What is wrong with the store's copy: "" when its bytes are right. `sink` gets the bytes as they are read.
 
     Raises what the store raises when it cannot answer.
     """
-    found = store.stat(ref.name)
-    if found is None:
-        return "missing"
-    if found.size != ref.size:
-        return f"{found.size} bytes instead of {ref.size}"
+    if fault := size_fault_of(store, ref):
+        return fault
     digest, read = hashlib.sha256(), 0
     while read < ref.size:
         try:
-            piece = store.get(ref.name, read, _CHUNK)
+            piece = store.get(ref.name, read, CHUNK)
         except ObjectMissingError:
             return "missing"
         if not piece:

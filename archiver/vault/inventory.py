@@ -44,13 +44,15 @@ class Fault:
 class Inventory:
     """objects: what each store should hold, by name · manifests: verified, each writer's in order · faults: what no
     single store is to blame for · unnamed: (store, name) of what nothing speaks of, which is no error (a push under
-    way, a newer version's object) · failed: stores that could not be listed, by URL."""
+    way, a newer version's object) · failed: stores that could not be listed, by URL · listed: the size of every object
+    in each store that could, by URL and name."""
 
     objects: dict[str, ObjectRef] = field(default_factory=dict)
     manifests: list[Manifest] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     unnamed: list[tuple[str, str]] = field(default_factory=list)
     failed: dict[str, MailarkError] = field(default_factory=dict)
+    listed: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def expect(self, name: str, data: bytes) -> None:
         """Every store should hold this object."""
@@ -91,7 +93,8 @@ def take(stores: Sequence[Store], root: Ed25519PublicKey, heads: Mapping[str, in
     """The inventory over all stores that answer. `heads`: the last commit each writer is known to have made, by id,
     so that it is noticed when every store has lost the newest ones."""
     inventory = Inventory()
-    names = _list_all(stores, inventory)
+    _list_all(stores, inventory)
+    names = inventory.listed
     answering = [store for store in stores if store.url in names]
     copies = _Copies(answering, names)
     inventory.expect(signing.ROOT, signing.write_pem(root))
@@ -101,7 +104,7 @@ def take(stores: Sequence[Store], root: Ed25519PublicKey, heads: Mapping[str, in
         _Chain(writer, writers[writer], signing.archive_id(root), copies, inventory).take((heads or {}).get(writer, 0))
     _take_unsigned(copies, inventory)
     known = set(inventory.objects) | {fault.name for fault in inventory.faults}
-    inventory.unnamed = [(store.url, name) for store in answering for name in sorted(names[store.url] - known)]
+    inventory.unnamed = [(store.url, name) for store in answering for name in sorted(names[store.url].keys() - known)]
     return inventory
 
 
@@ -111,23 +114,21 @@ def foundation(stores: Sequence[Store], root: Ed25519PublicKey) -> list[ObjectRe
     return [ref for name, ref in sorted(objects.items()) if name.startswith("keys/") or name in DOCUMENTS]
 
 
-def _list_all(stores: Sequence[Store], inventory: Inventory) -> dict[str, set[str]]:
-    """The names in each store that can be listed, by URL."""
+def _list_all(stores: Sequence[Store], inventory: Inventory) -> None:
+    """Note what each store lists, or why it cannot."""
 
-    def listed(store: Store) -> set[str] | MailarkError:
+    def listed(store: Store) -> dict[str, int] | MailarkError:
         try:
-            return {stat.name for stat in store.list()}
+            return {stat.name: stat.size for stat in store.list()}
         except MailarkError as error:
             return error
 
-    names: dict[str, set[str]] = {}
     with ThreadPoolExecutor(STORES_AT_ONCE, "list") as pool:
         for store, answer in zip(stores, pool.map(listed, stores), strict=True):
             if isinstance(answer, MailarkError):
                 inventory.failed[store.url] = answer
             else:
-                names[store.url] = answer
-    return names
+                inventory.listed[store.url] = answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class _Copies:
     """Small objects in every store that lists them."""
 
     stores: Sequence[Store]
-    names: Mapping[str, set[str]]
+    names: Mapping[str, Mapping[str, int]]
 
     def under(self, prefix: str) -> list[str]:
         return sorted({name for names in self.names.values() for name in names if name.startswith(prefix)})
