@@ -48,17 +48,18 @@ class Place:
 
     def parameters(self, name: str, now: datetime | None = None) -> dict[str, Any]:
         """What PutObject is told of a new object besides its bytes: encryption, storage class, retention."""
-        told: dict[str, Any] = {}
-        if self.sse:
-            told["ServerSideEncryption"] = self.sse
-        if self.kms_key:
-            told["SSEKMSKeyId"] = self.kms_key
+        told = self.encryption()
         if self.storage_class and name.startswith("packs/"):  # the others are read in every recovery and check
             told["StorageClass"] = self.storage_class
         if self.years:
             told["ObjectLockMode"] = self.lock.upper()
             told["ObjectLockRetainUntilDate"] = self.retained_until(name, now)
         return told
+
+    def encryption(self) -> dict[str, Any]:
+        """What PutObject is told of the encryption by the service."""
+        told = {"ServerSideEncryption": self.sse, "SSEKMSKeyId": self.kms_key}
+        return {name: value for name, value in told.items() if value}
 
     def retained_until(self, name: str, now: datetime | None = None) -> datetime:
         """`years` after the end of the object's era; what belongs to no era counts as of this year."""

@@ -47,21 +47,27 @@ class SeaweedFS(S3Server):
         self._process.kill()  # asked to end, it takes half a minute for nothing that outlives the folder
         self._process.wait(timeout=10)
         shutil.rmtree(self._folder, ignore_errors=True)
+        for port in self._ports:
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
 
     def _start(self) -> subprocess.Popen[bytes]:
         identity = {"name": "t", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ACTIONS}
         (self._folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
         (self._folder / "data").mkdir()
         names = ["master.port", "volume.port", "filer.port", "s3.port"]
-        ports = free_ports(2 * len(names))
+        self._ports = ports = free_ports(2 * len(names))
         self.port = ports[6]
         options = [f"-{name}={port}" for name, port in zip(names, ports[::2], strict=True)]
         options += [f"-{name}.grpc={port}" for name, port in zip(names, ports[1::2], strict=True)]
         options += [f"-dir={self._folder / 'data'}", f"-ip={HOST}", f"-ip.bind={HOST}", "-filer", "-s3"]
         options += [f"-s3.config={self._folder / 's3.json'}", "-volume.max=0", "-master.volumeSizeLimitMB=64"]
+        options += [f"-{name}.localSocket={self._folder / name}.sock" for name in ("filer", "s3")]
         options += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
         with (self._folder / "log").open("wb") as log:
-            process = subprocess.Popen([str(program("weed")), "server", *options], stdout=log, stderr=log)
+            process = subprocess.Popen(
+                [str(program("weed")), "-logtostderr=true", "server", *options], stdout=log, stderr=log
+            )
         if not listens(process, self.port, 40):
             process.kill()
             raise RuntimeError(f"SeaweedFS does not start, see {self._folder / 'log'}")
