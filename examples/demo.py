@@ -124,7 +124,7 @@ def show(demo: Demo, server: ImapServer) -> None:
 def main() -> None:
     """The command line shown above."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-archive").absolute()
-    with ImapServer(accounts(), _free_port()) as server:
+    with ImapServer(accounts(), PASSWORD, _free_port()) as server:
         prepare(folder, server.port)
         show(Demo(folder), server)
     print(f"""

@@ -1,20 +1,86 @@
-"""The parts of IMAP's grammar a small server needs: arguments, sets of numbers, dates, strings (RFC 3501 section 9)."""
+"""The parts of IMAP's grammar a small server needs: commands, sets of numbers, dates, strings (RFC 3501 section 9)."""
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import BinaryIO
 
 Argument = bytes | list["Argument"]
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+LONGEST_LINE = 64 * 1024  # bytes
+LARGEST_LITERAL = 64 * 1024 * 1024  # bytes
+_COMMAND = re.compile(rb"(\S+) ((?:UID )?[A-Za-z]+) ?(.*)", re.DOTALL | re.IGNORECASE)
+_LITERAL = re.compile(rb"\{(\d+)(\+?)\}$")
 _TOKEN = re.compile(rb' *(?:(\()|(\))|"((?:[^"\\\r\n]|\\["\\])*)"|((?:[^ ()"\[]|\[[^\]]*\])+))')
 _DATE = re.compile(rb"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
 
 
 class SyntaxMistakeError(ValueError):
     """The command is not one this server understands; it answers BAD."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a client sent: `name` in capitals ("UID FETCH"); `pieces` are text, literal, text, literal, … text.
+
+    The answer to a SASL challenge (RFC 3501 section 6.2.2) counts as a literal, decoded.
+    """
+
+    tag: bytes
+    name: str
+    pieces: tuple[bytes, ...]
+
+    @property
+    def args(self) -> bytes:
+        """The text as it came, without the literals."""
+        return b"".join(self.pieces[::2])
+
+    @property
+    def literal(self) -> bytes:
+        """The last literal; empty when there is none."""
+        return self.pieces[-2] if len(self.pieces) > 1 else b""
+
+
+def read_command(stream: BinaryIO, ready: Callable[[], object]) -> Command | None:
+    """The next command; None at the end of the connection, or when a line or literal is longer than any limit.
+
+    `ready` asks the client to go on.
+    """
+    line = stream.readline(LONGEST_LINE)
+    pieces: list[bytes] = []
+    while line.endswith(b"\n"):
+        line = line.rstrip(b"\r\n")
+        found = _LITERAL.search(line)
+        if not found:
+            return _command((*pieces, line), stream, ready)
+        if int(found[1]) > LARGEST_LITERAL:
+            return None
+        if not found[2]:
+            ready()
+        pieces += [line[: found.start()], stream.read(int(found[1]))]
+        line = stream.readline(LONGEST_LINE)
+    return None
+
+
+def _command(pieces: tuple[bytes, ...], stream: BinaryIO, ready: Callable[[], object]) -> Command | None:
+    found = _COMMAND.fullmatch(pieces[0])
+    if not found:
+        return Command(pieces[0].partition(b" ")[0] or b"*", "", pieces)
+    name = found[2].decode("ascii").upper()
+    if name != "AUTHENTICATE":
+        return Command(found[1], name, (found[3], *pieces[1:]))
+    ready()
+    answer = stream.readline(LONGEST_LINE)
+    try:
+        return Command(found[1], name, (found[3], base64.b64decode(answer, validate=False), b""))
+    except ValueError:
+        return None
 
 
 def arguments(pieces: Sequence[bytes]) -> list[Argument]:
@@ -54,12 +120,11 @@ def chosen(text: bytes, numbers: Sequence[int]) -> set[int]:
     """Which of the ascending `numbers` a sequence-set names; `*` is the last, and ranges may be written either way."""
     if not re.fullmatch(rb"(?:\d+|\*)(?::(?:\d+|\*))?(?:,(?:\d+|\*)(?::(?:\d+|\*))?)*", text):
         raise SyntaxMistakeError("not a set of numbers")
-    if not numbers:
-        return set()
     found: set[int] = set()
-    for part in text.replace(b"*", b"%d" % numbers[-1]).split(b","):
+    last = b"%d" % (numbers[-1] if numbers else 0)
+    for part in text.replace(b"*", last).split(b","):
         ends = sorted(map(int, part.split(b":")))
-        found.update(number for number in numbers if ends[0] <= number <= ends[-1])
+        found.update(numbers[bisect_left(numbers, ends[0]) : bisect_right(numbers, ends[-1])])
     return found
 
 
@@ -89,7 +154,11 @@ def quoted(text: bytes) -> bytes:
     return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
 
 
-def pattern(reference: bytes, name: bytes) -> re.Pattern[str]:
+def literal(data: bytes) -> bytes:
+    """Any bytes, after their number."""
+    return b"{%d}\r\n" % len(data) + data
+
+
+def pattern(text: bytes) -> re.Pattern[bytes]:
     """What LIST looks for: `*` is anything, `%` anything within a level (RFC 3501 section 6.3.8)."""
-    text = re.escape((reference + name).decode("ascii", "replace"))
-    return re.compile(text.replace(r"\*", ".*").replace("%", "[^/]*"), re.DOTALL)
+    return re.compile(re.escape(text).replace(rb"\*", b".*").replace(b"%", b"[^/]*"), re.DOTALL)

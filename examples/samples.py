@@ -20,7 +20,7 @@ from html import escape
 from pathlib import Path
 
 from examples import papers
-from examples.imap_mail import Account
+from examples.imap_mailbox import Mailbox
 from examples.letters import Letter, letters
 
 PASSWORD = "demo"  # of every sample login
@@ -35,14 +35,14 @@ BROKEN = (
 """A message no program should have sent: a torn header, an impossible date, a boundary that never comes, raw bytes."""
 
 
-def accounts() -> dict[str, Account]:
+def accounts() -> dict[str, Mailbox]:
     """The two logins with their mail, and `restored`, which is empty."""
-    found = {name: Account(PASSWORD) for name in ("sales", "buying", "restored")}
+    found = {name: Mailbox() for name in ("sales", "buying", "restored")}
     for number, letter in enumerate(letters(), 1):
         raw, date = message(letter, number), when(letter)
         for login, folder in letter.places:
-            found[login].add(folder, raw, letter.flags, date)
-    found["buying"].add("INBOX", BROKEN, (), FIRST_DAY + timedelta(days=30))
+            found[login].append(folder, raw, letter.flags, date)
+    found["buying"].append("INBOX", BROKEN, (), FIRST_DAY + timedelta(days=30))
     return found
 
 
@@ -116,12 +116,12 @@ def paper(name: str) -> bytes:
     return papers.pdf("OCEAN LIGHTING CO., LTD., NINGBO", f"Document {number}", "", *lines, "", "Signed and stamped")
 
 
-def files(found: dict[str, Account]) -> Iterator[tuple[str, bytes]]:
+def files(found: dict[str, Mailbox]) -> Iterator[tuple[str, bytes]]:
     """Every message as (relative path, bytes)."""
-    for login, account in found.items():
-        for folder, mailbox in account.folders.items():
-            for mail in mailbox.mails:
-                yield f"{login}/{folder}/{mail.uid:04d}.eml", mail.raw
+    for login, mailbox in found.items():
+        for folder in mailbox.names():
+            for mail in mailbox.box(folder).mails:
+                yield f"{login}/{folder}/{mail.uid:04d}.eml", mail.body
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ from archiver.sources.imap import ImapSource
 from archiver.sources.limits import Limits
 from archiver.sources.names import decode, encode
 from archiver.stores.interface import Store
+from examples.imap_mailbox import Box, Mail
 from tests.kit import archive_in, memory_stores
-from tests.servers.imap_mailbox import Box, Mail
 from tests.servers.scripted import CONDSTORE, GMAIL, PLAIN, QRESYNC, ScriptedServer
 
 FLAGS = st.sets(st.sampled_from(["\\Seen", "\\Flagged", "\\Answered", "$Label1"]), max_size=3)

@@ -19,7 +19,7 @@ from archiver.config import ArchiveSettings, Settings
 from archiver.monitor import Silent
 from archiver.opening import open_archive
 from archiver.setup import create_archive
-from tests.servers.imap_mailbox import Mailbox
+from examples.imap_mailbox import Mailbox
 from tests.servers.scripted import ScriptedServer
 
 HERE = Path(__file__).parent

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from examples.imap_grammar import SyntaxMistakeError, arguments, chosen, internal_date, read_date
-from examples.imap_mail import Account
+from examples.imap_mailbox import Mailbox
 from examples.imap_server import ImapServer
 
 MESSAGE = b"Subject: one\r\nMessage-ID: <1@x>\r\n\r\nbody\r\n"
@@ -18,17 +18,17 @@ WHEN = datetime(2024, 3, 1, 15, 12, tzinfo=timezone(timedelta(hours=8)))
 
 
 @pytest.fixture
-def account() -> Account:
-    account = Account("pw")
+def mailbox() -> Mailbox:
+    mailbox = Mailbox()
     for number in range(1, 6):
-        account.add("INBOX", MESSAGE.replace(b"one", b"number %d" % number), {"\\Seen"}, WHEN)
-    account.create("客户/海外")
-    return account
+        mailbox.append("INBOX", MESSAGE.replace(b"one", b"number %d" % number), {"\\Seen"}, WHEN)
+    mailbox.create("客户/海外")
+    return mailbox
 
 
 @pytest.fixture
-def server(account: Account) -> Iterator[ImapServer]:
-    with ImapServer({"anna": account}) as server:
+def server(mailbox: Mailbox) -> Iterator[ImapServer]:
+    with ImapServer({"anna": mailbox}, "pw") as server:
         yield server
 
 
@@ -48,8 +48,9 @@ def test_login_is_refused_with_another_password(server: ImapServer) -> None:
 
 
 def test_folders_are_listed_by_pattern_in_modified_utf7(client: imaplib.IMAP4) -> None:
-    assert client.list()[1] == [b'() "/" "INBOX"', b'() "/" "&W6JiNw-/&bXdZFg-"']
-    assert client.list('""', "%")[1] == [b'() "/" "INBOX"']
+    level = b'(\\NonExistent \\HasChildren) "/" "&W6JiNw-"'
+    assert client.list()[1] == [level, b'() "/" "INBOX"', b'() "/" "&W6JiNw-/&bXdZFg-"']
+    assert client.list('""', "%")[1] == [level, b'() "/" "INBOX"']
     assert client.status("INBOX", "(MESSAGES UIDNEXT)")[1] == [b'"INBOX" (MESSAGES 5 UIDNEXT 6)']
     assert client.status("Nowhere", "(MESSAGES)")[0] == "NO"
 
@@ -66,12 +67,12 @@ def test_messages_are_fetched_whole_in_part_and_by_header(client: imaplib.IMAP4)
     assert client.uid("SEARCH", "HEADER", "Subject", '"number 3"')[1] == [b"3"]
 
 
-def test_appended_messages_are_there_with_flags_and_date(client: imaplib.IMAP4, account: Account) -> None:
+def test_appended_messages_are_there_with_flags_and_date(client: imaplib.IMAP4, mailbox: Mailbox) -> None:
     assert client.append('"New"', "", "", MESSAGE)[1] == [b"[TRYCREATE] no such folder"]
     assert client.create('"New"')[0] == "OK"
     assert client.append('"New"', "(\\Flagged)", '"02-Mar-2024 10:00:00 +0000"', MESSAGE)[0] == "OK"
-    (mail,) = account.folders["New"].mails
-    assert (mail.raw, mail.flags) == (MESSAGE, frozenset({"\\Flagged"}))
+    (mail,) = mailbox.box("New").mails
+    assert (mail.body, mail.flags) == (MESSAGE, frozenset({"\\Flagged"}))
     assert mail.date == datetime(2024, 3, 2, 10, tzinfo=UTC)
 
 

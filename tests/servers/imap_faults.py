@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from tests.servers.imap_mailbox import Mail
-from tests.servers.imap_protocol import Command
+from examples.imap_grammar import Command
+from examples.imap_mailbox import Mail
 from tests.servers.scripted import Fault, Signal
 
 Chunks = Sequence[bytes | Signal]

@@ -9,18 +9,18 @@ with ScriptedServer(QRESYNC) as server:
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import os
 import socket
-import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from archiver.config import AccountSettings
 from archiver.secrets import Secret
-from tests.servers.imap_mailbox import Mail, Mailbox
-from tests.servers.imap_protocol import Command, Conversation, read_command
+from examples.imap_conversation import Conversation
+from examples.imap_grammar import Command, read_command
+from examples.imap_mailbox import Mail, Mailbox
+from examples.imap_server import ImapServer
 
 PLAIN: frozenset[str] = frozenset()
 CONDSTORE = frozenset({"ENABLE", "CONDSTORE"})
@@ -55,27 +55,16 @@ class Fault:
         return chunks
 
 
-class ScriptedServer:
-    """Listens on a free port of 127.0.0.1. `commands` has every command received; connections are threads."""
+class ScriptedServer(ImapServer):
+    """Has one mailbox, open to any login, and faults. `commands` has every command received."""
 
     def __init__(self, extensions: frozenset[str] = QRESYNC, mailbox: Mailbox | None = None) -> None:
-        self.extensions = extensions
         self.mailbox = mailbox or Mailbox()
         self.faults: list[Fault] = []
         self.commands: list[Command] = []
         self.connections = 0
         self._budget: int | None = None
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self) -> ScriptedServer:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.stop()
+        super().__init__({}, "", extensions=extensions)
 
     def settings(self, **changes: Any) -> AccountSettings:
         """An account at this server, over a plain connection, with a short time-out."""
@@ -95,38 +84,15 @@ class ScriptedServer:
         """The messages of AUTHENTICATE PLAIN that came."""
         return [command.literal.decode() for command in self.commands if command.name == "AUTHENTICATE"]
 
-    def stop(self) -> None:
-        """Close the port and every connection."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+    def login(self, user: str, password: str) -> Mailbox:
+        """Whoever asks."""
+        return self.mailbox
+
+    def converse(self, connection: socket.socket, stream: BinaryIO) -> None:
+        """Answer as the faults have it."""
         with self._lock:
-            connections = list(self._open)
-        for connection in connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                with self._lock:
-                    self.connections += 1
-                    self._open.add(connection)
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        try:
-            with contextlib.suppress(OSError), connection, connection.makefile("rb") as stream:
-                self._converse(connection, stream)
-        finally:
-            with self._lock:
-                self._open.discard(connection)
-
-    def _converse(self, connection: socket.socket, stream: Any) -> None:
-        talk = Conversation(self.mailbox, self.extensions)
-        talk.row = self._row
+            self.connections += 1
+        talk = Conversation(self.login, self.extensions, self.mailbox, self._row)
         greeting = b"* OK scripted\r\n"
         for fault in self.faults:
             greeting = fault.greeting(greeting)

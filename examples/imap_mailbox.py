@@ -1,4 +1,4 @@
-"""An account in memory, with the histories a server can have: append, flag, move, expunge, renew, rename, delete."""
+"""An account's mail in memory, with the histories a server can give it: append, flag, move, expunge, rename, renew."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from archiver.sources.names import encode
+from archiver.sources.names import decode, encode
 
 WHEN = datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 @dataclass
 class Mail:
-    """One message on the server."""
+    """One message in a folder: `body` is the whole message; `flags` are as IMAP writes them (`\\Seen`)."""
 
     uid: int
     body: bytes
@@ -26,9 +26,9 @@ class Mail:
 
 @dataclass
 class Box:
-    """One folder: `gone` has (UID, modification sequence) of what was expunged, for VANISHED."""
+    """One folder: `gone` has (UID, modification sequence) of what was expunged, for VANISHED (RFC 7162)."""
 
-    raw: bytes
+    raw: bytes  # its name in modified UTF-7, levels joined by "/"
     uidvalidity: int
     uidnext: int = 1
     modseq: int = 1
@@ -45,7 +45,10 @@ class Box:
 
 
 class Mailbox:
-    """All folders of an account. Folder names are decoded ones, or raw bytes. Thread-safe; every change is atomic."""
+    """All folders of an account; INBOX is always there. Folders are named by text, or by the raw bytes of IMAP.
+
+    Thread-safe: every change is atomic.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -53,6 +56,10 @@ class Mailbox:
         self.subscribed: list[bytes] = []
         self._life = 1_000
         self.create("INBOX")
+
+    def names(self) -> list[str]:
+        """The folders, as a person reads them."""
+        return [decode(raw) for raw in self.boxes]
 
     def box(self, folder: str | bytes) -> Box:
         """The folder; KeyError when there is none."""
@@ -135,6 +142,11 @@ class Mailbox:
     def bodies(self, folder: str | bytes) -> Sequence[bytes]:
         """The messages that are in the folder now."""
         return [mail.body for mail in self.box(folder).mails]
+
+    def count(self) -> int:
+        """Messages in all folders."""
+        with self.lock:
+            return sum(len(box.mails) for box in self.boxes.values())
 
 
 def _raw(folder: str | bytes) -> bytes:
