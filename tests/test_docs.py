@@ -146,6 +146,10 @@ def test_documents_of_json_have_the_documented_keys(ready: Sandbox) -> None:
     for line, keys in rows:
         done = ready.run(*shlex.split(line))
         assert list(done.json) == re.findall(r"`(\w+)`", keys), line
+        if line.startswith("backup"):
+            told = text[text.index("A folder in `backup` has") : text.index("A message in `search`")]
+            fields = re.findall(r"`(\w+)`", told.replace(" (`uid`, `reason`)", "").partition("has")[2])
+            assert fields == list(done.json["accounts"][0]["folders"][0])
 
 
 def test_queries_of_the_documents_are_queries() -> None:
