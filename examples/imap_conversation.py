@@ -13,7 +13,7 @@ from typing import cast
 
 from examples.imap_grammar import Argument, Command, SyntaxMistakeError, arguments, chosen, pattern, quoted, read_date
 from examples.imap_mailbox import Box, Mail, Mailbox
-from examples.imap_values import header_holds, row
+from examples.imap_values import found, row
 
 BEFORE_LOGIN = {"CAPABILITY", "ID", "NOOP", "LOGOUT", "LOGIN", "AUTHENTICATE"}
 Login = Callable[[str, str], Mailbox | None]
@@ -193,31 +193,12 @@ class Conversation:
         return b"done"
 
     def _do_search(self, *keys: bytes) -> bytes:
-        self._tell(b"SEARCH" + b"".join(b" %d" % number for number, _mail in self._found(keys)))
+        self._tell(b"SEARCH" + b"".join(b" %d" % number for number, _mail in found(self._numbered, keys)))
         return b"searched"
 
     def _do_uid_search(self, *keys: bytes) -> bytes:
-        self._tell(b"SEARCH" + b"".join(b" %d" % mail.uid for _number, mail in self._found(keys)))
+        self._tell(b"SEARCH" + b"".join(b" %d" % mail.uid for _number, mail in found(self._numbered, keys)))
         return b"searched"
-
-    def _found(self, words: tuple[bytes, ...]) -> list[tuple[int, Mail]]:
-        """ALL, UID set, and HEADER name text, which is what clients that restore ask for."""
-        if [word.upper() for word in words[:1]] == [b"CHARSET"]:
-            words = words[2:]
-        found = self._numbered
-        while words:
-            key, *rest = words
-            if key.upper() == b"HEADER" and len(rest) >= 2:
-                name, text, *rest = rest
-                found = [pair for pair in found if header_holds(pair[1], name, text)]
-            elif key.upper() == b"UID" and rest:
-                uids, *rest = rest
-                among = chosen(uids, self._uids)
-                found = [pair for pair in found if pair[1].uid in among]
-            elif key.upper() != b"ALL":
-                raise SyntaxMistakeError("this server searches by ALL, UID and HEADER only")
-            words = tuple(rest)
-        return found
 
     def _fetched(self, pairs: Iterable[tuple[int, Mail]], items: list[bytes]) -> None:
         asked = b"(" + b" ".join(items) + b")"

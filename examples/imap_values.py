@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from archiver.sources.names import encode
-from examples.imap_grammar import SyntaxMistakeError, internal_date, literal, quoted
+from examples.imap_grammar import SyntaxMistakeError, chosen, internal_date, literal, quoted
 from examples.imap_mailbox import Mail
 
 _BODY = re.compile(rb"BODY(?:\.PEEK)?\[([^\]]*)\](?:<(\d+)\.(\d+)>)?", re.IGNORECASE)
@@ -20,8 +20,26 @@ def row(number: int, mail: Mail, items: Sequence[bytes]) -> bytes:
     return b"* %d FETCH (" % number + b" ".join(_value(mail, item) for item in ordered) + b")"
 
 
-def header_holds(mail: Mail, name: bytes, text: bytes) -> bool:
-    """Whether a header field holds the text, as SEARCH HEADER asks."""
+def found(pairs: Sequence[tuple[int, Mail]], words: Sequence[bytes]) -> Sequence[tuple[int, Mail]]:
+    """Which (number, message) SEARCH finds by ALL, UID set, and HEADER name text: what clients that restore ask for."""
+    if [word.upper() for word in words[:1]] == [b"CHARSET"]:
+        words = words[2:]
+    there = [mail.uid for _number, mail in pairs]
+    while words:
+        key, *words = words
+        if key.upper() == b"HEADER" and len(words) >= 2:
+            name, text, *words = words
+            pairs = [pair for pair in pairs if _header_holds(pair[1], name, text)]
+        elif key.upper() == b"UID" and words:
+            uids, *words = words
+            among = chosen(uids, there)
+            pairs = [pair for pair in pairs if pair[1].uid in among]
+        elif key.upper() != b"ALL":
+            raise SyntaxMistakeError("this server searches by ALL, UID and HEADER only")
+    return pairs
+
+
+def _header_holds(mail: Mail, name: bytes, text: bytes) -> bool:
     lines = (line.partition(b":") for line in _FIELD.findall(_header(mail)))
     return any(key.strip().upper() == name.upper() and text.lower() in value.lower() for key, _colon, value in lines)
 
@@ -37,10 +55,10 @@ def _value(mail: Mail, item: bytes) -> bytes:
     }
     if item.upper() in plain:
         return item.upper() + b" " + plain[item.upper()]()
-    found = _BODY.fullmatch(item)
-    if not found:
+    body_part = _BODY.fullmatch(item)
+    if not body_part:
         raise SyntaxMistakeError(f"no fetch item {item!r}")
-    section, start, size = found.groups()
+    section, start, size = body_part.groups()
     body = _section(mail, section)
     if start is None:
         return b"BODY[" + section + b"] " + literal(body)

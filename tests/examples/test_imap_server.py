@@ -76,6 +76,28 @@ def test_appended_messages_are_there_with_flags_and_date(client: imaplib.IMAP4, 
     assert mail.date == datetime(2024, 3, 2, 10, tzinfo=UTC)
 
 
+def test_who_authenticates_is_logged_in(server: ImapServer) -> None:
+    client = imaplib.IMAP4("127.0.0.1", server.port, timeout=10)
+    with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+        client.authenticate("PLAIN", lambda _challenge: b"\0anna\0no")
+    assert client.authenticate("PLAIN", lambda _challenge: b"\0anna\0pw")[0] == "OK"
+    assert client.select("INBOX") == ("OK", [b"5"])
+    client.logout()
+
+
+def test_extensions_are_spoken_only_where_they_are_offered(mailbox: Mailbox, client: imaplib.IMAP4) -> None:
+    assert client.select("INBOX") == ("OK", [b"5"]) and client.response("HIGHESTMODSEQ")[1] == [None]
+    with ImapServer({"anna": mailbox}, "pw", extensions=frozenset({"ENABLE", "CONDSTORE"})) as server:
+        other = imaplib.IMAP4("127.0.0.1", server.port, timeout=10)
+        other.login("anna", "pw")
+        assert other.enable("CONDSTORE QRESYNC")[0] == "OK"
+        assert other.select("INBOX") == ("OK", [b"5"]) and other.response("HIGHESTMODSEQ")[1] == [b"6"]
+        mailbox.flag("INBOX", 2, {"\\Flagged"})
+        changed = other.uid("FETCH", "1:*", "(FLAGS)", "(CHANGEDSINCE 6)")[1]
+        other.logout()
+    assert changed == [b"2 (UID 2 FLAGS (\\Flagged) MODSEQ (7))"]
+
+
 @pytest.mark.parametrize(
     "line", [b"a1 NOSUCH", b"a1 FETCH 1 (UID)", b"a1 LOGIN onlyuser", b"a1 LOGIN (((", b"a1", b"a1 HANDLE"]
 )
@@ -92,7 +114,7 @@ def test_grammar() -> None:
         b'a "b"', [b"c", [b"d"], b"[]"], b"BODY[HEADER.FIELDS (X Y)]<1.2>", b"lit)", b"e",
     ]  # fmt: skip
     assert chosen(b"2:3,9:*,4", [1, 2, 3, 4, 7]) == {2, 3, 4, 7}
-    assert chosen(b"1:*", []) == set()
+    assert chosen(b"1:*", []) == set() and chosen(b"3:2", range(1, 9)) == {2, 3}
     assert read_date(internal_date(WHEN)[1:-1]) == WHEN
     for wrong in (b"", b"1:", b"a", b"1,,2"):
         with pytest.raises(SyntaxMistakeError):
