@@ -33,7 +33,7 @@ class Pending:
     lines: tuple[tuple[str, bytes], ...]
     """(era, one zstd frame of catalog lines), oldest first."""
     messages: tuple[MessageId, ...]
-    """Messages whose first copy lies in these packs, sorted."""
+    """Messages that lie in these packs, sorted, each once: at the turn of a year one may lie in packs of both."""
     last_pack: int
     last_lines: int
     last_cursor: int
@@ -57,12 +57,12 @@ class CommitJournal:
         lines = rows("SELECT id, era, data FROM lines ORDER BY id")
         cursor = rows("SELECT coalesce(max(id), 0) FROM cursor WHERE seq IS NULL")[0][0]
         messages = rows(
-            "SELECT message.id FROM message JOIN pack ON pack.id = message.pack "
+            "SELECT DISTINCT message.id FROM message JOIN pack ON pack.id = message.pack "
             "WHERE pack.seq IS NULL AND pack.id <= ?",
             (max((p[0] for p in packs), default=0),),
         )
         return Pending(
-            packs=tuple(PackRecord(name, sha, size, Path(path)) for _, name, sha, size, path in packs),
+            packs=tuple(PackRecord(name, sha, size, self._state.located(path)) for _, name, sha, size, path in packs),
             lines=tuple((era, data) for _, era, data in lines),
             messages=tuple(sorted(bytes(m[0]).hex() for m in messages)),
             last_pack=max((p[0] for p in packs), default=0),
@@ -84,22 +84,30 @@ class CommitJournal:
             )
             db.executemany(
                 "INSERT INTO object(seq, name, sha256, size, path) VALUES(?, ?, ?, ?, ?)",
-                [(commit.seq, o.name, o.sha256, o.size, str(o.path or "")) for o in commit.objects],
+                [
+                    (commit.seq, o.name, o.sha256, o.size, self._state.stored(o.path) if o.path else "")
+                    for o in commit.objects
+                ],
             )
             db.execute("UPDATE pack SET seq = ? WHERE seq IS NULL AND id <= ?", (commit.seq, pending.last_pack))
             db.execute("UPDATE cursor SET seq = ? WHERE seq IS NULL AND id <= ?", (commit.seq, pending.last_cursor))
             db.execute("DELETE FROM lines WHERE id <= ?", (pending.last_lines,))
+            _forget_older(db)
 
     # -- archiver.vault.commit.Journal
 
     def unfinished(self) -> list[Commit]:
-        """Commits that some store may still lack, oldest first."""
-        rows = self._state.rows("SELECT seq, name, manifest FROM commits WHERE released = 0 ORDER BY seq")
+        """Commits that some store may still lack, oldest first.
+
+        The latest is always among them: a store that is configured later is known by lacking it.
+        """
+        rows = self._state.rows("SELECT seq, name, manifest FROM commits WHERE manifest IS NOT NULL ORDER BY seq")
         return [Commit(seq, name, bytes(manifest), self._objects(seq)) for seq, name, manifest in rows]
 
     def _objects(self, seq: int) -> tuple[Staged, ...]:
         rows = self._state.rows("SELECT name, size, sha256, path FROM object WHERE seq = ? ORDER BY name", (seq,))
-        return tuple(Staged(name, size, sha256, Path(path) if path else None) for name, size, sha256, path in rows)
+        found = self._state.located
+        return tuple(Staged(name, size, sha256, found(path) if path else None) for name, size, sha256, path in rows)
 
     def confirmations(self, seq: int) -> frozenset[str]:
         """URLs of the stores that hold this commit."""
@@ -113,7 +121,7 @@ class CommitJournal:
     def settle(self, seq: int) -> None:
         """Enough stores hold the commit: the folder cursors it carries move."""
         with self._state.transaction() as db:
-            db.execute("UPDATE commits SET settled = 1 WHERE seq = ?", (seq,))
+            db.execute("UPDATE commits SET settled = 1 WHERE seq = ? AND settled = 0", (seq,))
             _apply_cursors(db, "seq <= ?", (seq,))
 
     def move_idle_cursors(self) -> None:
@@ -128,15 +136,18 @@ class CommitJournal:
         """All stores hold the commit: its spool files go."""
         paths = [staged.path for staged in self._objects(seq) if staged.path is not None]
         with self._state.transaction() as db:
-            db.execute("UPDATE commits SET released = 1, manifest = NULL WHERE seq = ?", (seq,))
-            db.execute("DELETE FROM object WHERE seq = ?", (seq,))
+            db.execute("UPDATE commits SET released = 1 WHERE seq = ? AND released = 0", (seq,))
+            db.execute("UPDATE object SET path = '' WHERE seq = ? AND path != ''", (seq,))
+            _forget_older(db)
         for path in paths:  # a kill in between leaves files that no record speaks of: the next run sweeps them
             path.unlink(missing_ok=True)
 
     def files(self) -> frozenset[Path]:
         """The spool files that are still needed."""
-        rows = self._state.rows("SELECT path FROM pack WHERE seq IS NULL UNION SELECT path FROM object")
-        return frozenset(Path(row[0]) for row in rows)
+        rows = self._state.rows(
+            "SELECT path FROM pack WHERE seq IS NULL UNION SELECT path FROM object WHERE path != ''"
+        )
+        return frozenset(self._state.located(row[0]) for row in rows if row[0])
 
     # -- status
 
@@ -146,8 +157,17 @@ class CommitJournal:
 
     def lacking(self, stores: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
         """For each store the commits it does not hold: (seq, time recorded), oldest first."""
-        rows = self._state.rows("SELECT seq, time FROM commits WHERE released = 0 ORDER BY seq")
+        rows = self._state.rows("SELECT seq, time FROM commits WHERE manifest IS NOT NULL ORDER BY seq")
         return {url: [(seq, time) for seq, time in rows if url not in self.confirmations(seq)] for url in stores}
+
+
+def _forget_older(db: apsw.Connection) -> None:
+    """Of released commits only the latest of all is kept, without files."""
+    db.execute(
+        "UPDATE commits SET manifest = NULL "
+        "WHERE released = 1 AND manifest IS NOT NULL AND seq < (SELECT max(seq) FROM commits)"
+    )
+    db.execute("DELETE FROM object WHERE seq IN (SELECT seq FROM commits WHERE manifest IS NULL)")
 
 
 def _apply_cursors(db: apsw.Connection, which: str, values: Sequence[int] = ()) -> None:

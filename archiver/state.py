@@ -125,6 +125,15 @@ class State:
         with self._lock, translated(self.path):
             return list(self._db.execute(sql, values))
 
+    def stored(self, path: Path) -> str:
+        """How a spool file is recorded: relative to the state's folder, which may be moved or have several names."""
+        folder = self.path.parent
+        return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+    def located(self, stored: str) -> Path:
+        """Where a file that was recorded lies now."""
+        return self.path.parent / stored
+
     # -- folders and places
 
     def folders(self, account: str) -> tuple[dict[str, FolderState], list[FolderState]]:
@@ -230,7 +239,7 @@ class State:
         """Make a batch durable in one transaction: from here on its bytes are this writer's to push."""
         with self.transaction() as db:
             if batch.pack is not None:
-                _record_pack(db, batch, batch.pack)
+                _record_pack(db, batch, batch.pack, self.stored(batch.pack.path))
             _record_places(db, batch)
             if batch.lines:
                 db.execute("INSERT INTO lines(era, data) VALUES(?, ?)", (batch.era, batch.lines))
@@ -284,10 +293,9 @@ def _folder_state(row: Sequence[Any]) -> FolderState:
     return FolderState(folder_id, account, name, raw, epoch, uidvalidity, cursor, skipped, bool(announced), sweep)
 
 
-def _record_pack(db: apsw.Connection, batch: Batch, pack: PackRecord) -> None:
+def _record_pack(db: apsw.Connection, batch: Batch, pack: PackRecord, path: str) -> None:
     db.execute(
-        "INSERT INTO pack(name, sha256, size, path) VALUES(?, ?, ?, ?)",
-        (pack.name, pack.sha256, pack.size, str(pack.path)),
+        "INSERT INTO pack(name, sha256, size, path) VALUES(?, ?, ?, ?)", (pack.name, pack.sha256, pack.size, path)
     )
     number = db.last_insert_rowid()
     db.executemany(
