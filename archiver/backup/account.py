@@ -58,6 +58,7 @@ class AccountWalk:
             lambda: connect(settings), self._fetch, settings.connections - 1, self._stop
         )
         self._linker = Linker(state, self._accept)
+        self._wishes: dict[str, Folder] = {}
         self._reports: dict[str, FolderReport] = {}
         self._notes: list[str] = []
         self._error: MailarkError | None = None
@@ -72,6 +73,8 @@ class AccountWalk:
             self._fail(error)
         finally:
             self._fetchers.dismiss()
+        if self._error is None:
+            self._report_unfinished()
         reports = tuple(self._reports[name] for name in sorted(self._reports))
         return AccountReport(self._settings.name, reports, self._error, tuple(dict.fromkeys(self._notes)))
 
@@ -83,9 +86,8 @@ class AccountWalk:
         for state in [*stale, *vanished]:
             self._close_epoch(state)
         unchanged = []
-        for folder in folders:
-            if not (self._settings.wants(folder.name) and self._wanted(folder.name)):
-                continue
+        self._wishes = {f.name: f for f in folders if self._settings.wants(f.name) and self._wanted(f.name)}
+        for folder in self._wishes.values():
             if self._stopped():
                 return
             known = states.get(folder.name)
@@ -133,7 +135,8 @@ class AccountWalk:
         gone = len(decided.gone)
         live = len(known.flags) - gone if known is not None and not decided.new_epoch else 0
         folder = replace(folder, status=listing.status)  # other connections hold the server to this UIDVALIDITY
-        task = Task(folder, state, listing.status, live, gone, bool(decided.reflag or gone))
+        listed = frozenset(row.uid for row in decided.fetch)
+        task = Task(folder, state, listing.status, live, gone, bool(decided.reflag or gone), listed)
         self._begin(source, task, self._link(source, task, decided.fetch) if fresh else set())
 
     def _decide(
@@ -166,7 +169,7 @@ class AccountWalk:
         task.left = len(cut)
         self._monitor.begin(task.name, len(rows), sum(row.size for row in rows))
         if not cut:
-            self._finish(task)
+            self._conclude(source, task)
         for unit in cut:
             self._fetchers.offer(source, (task, unit))
 
@@ -225,7 +228,7 @@ class AccountWalk:
             task.left -= 1
             over = task.left == 0 and not task.broken
         if over:
-            self._finish(task)
+            self._conclude(source, task)
 
     def _accept(self, task: Task, item: Fetched | Refused) -> None:
         if isinstance(item, Refused):
@@ -242,15 +245,37 @@ class AccountWalk:
         """Quarantine by name; the folder goes on. What the server has removed since the listing is no failure."""
         state = task.state
         if refused.reason == GONE:
-            self._state.drop_work(state.id, [refused.uid])
             with self._lock:
-                task.removed += 1
+                task.vanished.add(refused.uid)
             return
         self._state.quarantine(state.id, refused.uid, refused.reason)
         problem = Problem(f"{task.name} UID {refused.uid}", refused.reason, state.account, state.name, refused.uid)
         with self._lock:
             task.failed.append(problem)
         self._monitor.problem(problem)
+
+    def _conclude(self, source: Source, task: Task) -> None:
+        """The last unit is done: prove what is said to be gone, and finish."""
+        try:
+            self._prove_gone(source, task)
+        except ProtocolError as error:
+            task.failed.append(Problem(task.name, str(error), task.state.account, task.state.name))
+        except MailarkError as error:
+            task.broken = True
+            self._fail(error)
+            return
+        self._finish(task)
+
+    def _prove_gone(self, source: Source, task: Task) -> None:
+        """Some servers leave messages out of their answers: gone is only what a new listing does not have either."""
+        if not task.vanished:
+            return
+        uids = source.listing(task.folder, unsure(self._state.known(task.state))).uids or frozenset()
+        for uid in sorted(task.vanished & uids):
+            self._refuse(task, Refused(uid, "the server lists it, and says that it is gone when asked for it"))
+        removed = task.vanished - uids
+        self._state.drop_work(task.state.id, removed)
+        task.removed = len(removed & task.listed)
 
     def _finish(self, task: Task) -> None:
         """All of the folder's work is done or failed by name: certify it and let its cursor move."""
@@ -273,6 +298,21 @@ class AccountWalk:
         archived = self._state.count_places(state.id) if state is not None else 0
         on_server = folder.status.messages if folder.status is not None else archived
         self._reports[folder.name] = FolderReport(folder.name, on_server, archived, (problem,))
+
+    def _report_unfinished(self) -> None:
+        """Folders that the run was stopped in or before: a report without them would call the account complete."""
+        states, _ = self._state.folders(self._settings.name)
+        for name, folder in self._wishes.items():
+            if name not in self._reports:
+                archived = self._state.count_places(states[name].id) if name in states else 0
+                on_server = folder.status.messages if folder.status is not None else archived
+                problem = Problem(
+                    f"{self._settings.name}/{name}",
+                    "the run was stopped before all of it was archived",
+                    self._settings.name,
+                    name,
+                )
+                self._reports[name] = FolderReport(name, on_server, archived, (problem,))
 
     def _stopped(self) -> bool:
         return self._stop.is_set() or self._cancel.is_set()

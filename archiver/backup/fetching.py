@@ -34,7 +34,8 @@ def units(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 class Fetchers(Generic[T]):
     """Up to `extra` threads with a connection of their own, opened only when there is work for them.
 
-    fetch: does one unit; it must not raise. A connection that cannot be opened leaves its work to the others.
+    fetch: does one unit; what it raises is a defect, ends all work and is raised again by `dismiss`. A connection
+    that cannot be opened leaves its work to the others.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Fetchers(Generic[T]):
         self._connect, self._fetch, self._extra, self._stop = connect, fetch, extra, stop
         self._units: queue.Queue[T | None] = queue.Queue(2 + 2 * extra)
         self._threads: list[threading.Thread] = []
+        self._defect: BaseException | None = None
 
     def offer(self, source: Source, unit: T) -> None:
         """Queue a unit; `source` works itself while the queue is full."""
@@ -69,6 +71,8 @@ class Fetchers(Generic[T]):
             self._units.put(None)
         for thread in self._threads:
             thread.join()
+        if self._defect is not None:
+            raise self._defect
 
     def _work_once(self, source: Source) -> bool:
         try:
@@ -87,11 +91,15 @@ class Fetchers(Generic[T]):
     def _run(self) -> None:
         try:
             with closing(self._connect()) as source:
+                source.connect()
                 while (unit := self._units.get()) is not None:
                     if not self._stop.is_set():
                         self._fetch(source, unit)
         except MailarkError:
             return  # the server allows fewer connections: the listing connection does the work
+        except BaseException as error:  # a thread that died silently would leave its folder out of the report
+            self._defect = error
+            self._stop.set()
 
     def _empty(self) -> None:
         while True:

@@ -14,6 +14,9 @@ from archiver.state import FolderState
 class Task:
     """Counters of messages and bytes, changed under the walk's lock; `left`: units of fetching not yet done.
 
+    listed: UIDs that this run found new, and so the server counted · vanished: UIDs not there any more when fetched ·
+    removed: how many of `listed` the server has removed since.
+
     linked, saved: messages, and their bytes, that were known from an epoch that ended and were not fetched again.
     """
 
@@ -23,6 +26,8 @@ class Task:
     archived: int
     gone: int
     dirty: bool
+    listed: frozenset[int] = frozenset()
+    vanished: set[int] = field(default_factory=set)
     left: int = 0
     new: int = 0
     removed: int = 0

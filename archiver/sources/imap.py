@@ -39,6 +39,10 @@ class ImapSource:
         self._connection = Connection(settings, limits or Limits(), provider)
         self._lives: dict[bytes, int] = {}
 
+    def connect(self) -> None:
+        """Log in now rather than with the first question."""
+        self._connection.trying(self._connection.session)
+
     def folders(self) -> list[Folder]:
         """Folders that can hold messages and are wanted by the settings, with what the server tells of each."""
         return self._connection.trying(self._folders)

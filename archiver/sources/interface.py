@@ -57,6 +57,9 @@ class Source(Protocol):
     notes: list[str]
     """What an administrator should know of the account."""
 
+    def connect(self) -> None:
+        """Log in now rather than with the first question."""
+
     def folders(self) -> list[Folder]:
         """Every folder that can hold messages, with its status where one round trip gives it."""
 
