@@ -75,7 +75,10 @@ class Fetching:
         for event in stream.run(self._queue):
             if isinstance(event, Found):
                 self._failures = 0
-                yield _fetched(event)
+                if event.body or not self._hints[event.uid]:
+                    yield _fetched(event)
+                else:
+                    self._absent[event.uid] = f"the server gives an empty body for {self._hints[event.uid]} bytes"
             elif event.kind != "OK" or event.left:
                 self._incomplete(event)
             elif throttled(event.text) is not None:
