@@ -64,3 +64,5 @@ class CatalogFeed:
                     self._indexer.add_lines(item)
             except MailarkError as error:
                 self.problem = f"the catalog could not be updated: {error}"
+            except Exception as error:  # a defect: who adds must not wait for ever for a thread that died
+                self.problem = f"the catalog could not be updated: unexpected {type(error).__name__}"
