@@ -1,8 +1,8 @@
 """The process `rclone rcd`: started when it is first needed, spoken to over a socket of our own, stopped at exit.
 
-Of the ways to use rclone this one was measured best: a command a call costs 60 ms and more before the remote is asked,
-`serve` puts rclone's file system layer between (which reports writes done before they are), `rcd` answers in a
-millisecond and its copyfile verifies sizes and hashes itself.
+Measured on a local remote: a command a call takes 50 to 70 ms before the remote is asked, a call of `rcd` 1 to 3 ms.
+Its copyfile knows the size before it uploads, compares size and hash after it, and writes under a temporary name where
+the remote can rename; `serve webdav` and `serve s3` would put rclone's file system layer and its caches between.
 """
 
 from __future__ import annotations
