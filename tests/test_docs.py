@@ -22,7 +22,12 @@ from tests.servers.dovecot import Dovecot
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ["README.md", "docs/operating.md", "docs/design.md"]
 COMMAND_DOCUMENTS = DOCUMENTS[:2]
-PLACES = {"/srv/mailark": "first", "/mnt/backup/mailark": "second", "/var/lib/mailark": "work"}
+PLACES = {
+    "/srv/mailark": "first",
+    "/mnt/backup/mailark": "second",
+    "/mnt/backup/third": "third",
+    "/var/lib/mailark": "work",
+}
 KNOWN_TOOLS = {"python3", "ln", "cp", "systemctl", "/opt/mailark/bin/pip"}
 """Tools whose lines are not run: they would change the machine. Files and make targets they name must exist."""
 

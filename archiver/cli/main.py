@@ -37,7 +37,7 @@ COMMANDS = {
     "restore": "Put messages back into an account.",
     "check": "Check the archive in every store.",
     "repair": "Heal damaged or missing objects from a good store.",
-    "store": "Work on the stores themselves.",
+    "store": "List the stores, add one, take one out.",
     "reindex": "Make the catalog again from a store.",
     "recover": "Bring everything back from one store and the recovery sheet.",
 }
