@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from archiver.stores.local import LocalStore
 from archiver.stores.memory import MemoryStore
 from archiver.vault.inventory import find_root
 from archiver.vault.keys import NewArchive
+from archiver.vault.plan import Level
 from tests.small_archive import SmallArchive, build, new_keys
 from tests.test_check import DAMAGES, flip, held
 
@@ -60,6 +63,43 @@ def test_200_damages_over_one_store_are_healed_from_the_other(tmp_path: Path, ma
     assert check(archive.stores, made.machine.root, Silent()).exit_code == 0
     kinds = sorted({name.split("/")[0] for name in names})
     print(f"200 damages among {len(archive.objects)} objects ({', '.join(kinds)}): 200 named, 200 healed")
+
+
+@pytest.mark.slow
+def test_1000_flips_and_deletions_over_one_store_are_named_and_healed_without_the_passphrase(
+    tmp_path: Path, made: NewArchive
+) -> None:
+    """As files in folders: a flipped bit in each of 500 objects, 500 more deleted; and once more with names alone."""
+    began = time.monotonic()
+    folders = [tmp_path / name for name in "ab"]
+    archive = build(tmp_path / "spool", [MemoryStore(name) for name in "ab"], made, commits=255, each=2)
+    stores: list[Store] = [LocalStore.create(folder, made.archive) for folder in folders]
+    for folder in folders:  # as `put_if_absent` leaves them, without waiting for the disk 2,000 times
+        for name, data in archive.objects.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+    rng = random.Random(1000)
+    names = rng.sample(sorted(archive.objects), 1000)
+    for name in names[:500]:
+        (folders[1] / name).write_bytes(flip(archive.objects[name], rng.randrange(len(archive.objects[name]) * 8)))
+    for name in names[500:]:
+        (folders[1] / name).unlink()
+    root = find_root(stores)
+    found = check(stores, root, Silent(), level=Level.NAMES).all_faults
+    assert sorted(fault.name for fault in found) == sorted(names[500:])
+    assert check(stores, root, Silent(), only={stores[0].url}).all_faults == []
+    verdict = check(stores, root, Silent())
+    assert sorted(fault.name for fault in verdict.all_faults) == sorted(names)
+    assert {fault.store for fault in verdict.all_faults} == {stores[1].url}
+    report = repair(stores, root, Silent())
+    assert (len(report.healed), report.lost, report.failed, report.exit_code) == (1000, [], {}, 0)
+    assert check(stores, root, Silent()).exit_code == 0
+    assert subprocess.run(["diff", "-r", *map(str, folders)]).returncode == 0
+    kinds = Counter(name.split("/")[0] for name in names)
+    print(
+        f"500 flips, 500 deletions among {len(archive.objects)} objects ({dict(kinds)}): "
+        f"{len(verdict.all_faults)} named, {len(report.healed)} healed, {time.monotonic() - began:.1f} s"
+    )
 
 
 def test_a_wiped_store_comes_back_identical(tmp_path: Path, made: NewArchive) -> None:
