@@ -11,7 +11,7 @@ from archiver.catalog.sqlite import SqliteCatalog
 from archiver.config import Settings
 from archiver.entries import entry_of
 from archiver.errors import ConfigError, IntegrityError, MailarkError, StoreError
-from archiver.model import Entry, MessageEntry, Problem
+from archiver.model import Entry, MessageEntry, MessageId, Problem
 from archiver.monitor import Monitor
 from archiver.opening import WorkFolder, open_stores
 from archiver.state import State
@@ -19,6 +19,9 @@ from archiver.stores.interface import Store
 from archiver.vault import keys, signing
 from archiver.vault.commit import furnish
 from archiver.vault.keys import KeyRing, Machine
+from archiver.vault.manifest import Manifest
+from archiver.vault.pack import PackReader
+from archiver.vault.recipe import Recipe
 from archiver.vault.vault import Vault
 
 
@@ -38,6 +41,18 @@ class RecoverReport:
     @property
     def exit_code(self) -> int:
         return 7 if self.problems or self.unattested else 0
+
+
+@dataclass(slots=True)
+class Losses:
+    """Packs that no store has, and messages in other packs that cannot be put together without them."""
+
+    packs: set[str]
+    messages: set[MessageId] = field(default_factory=set)
+
+    def concern(self, entry: Entry) -> bool:
+        """Whether the line speaks of a message that cannot be read."""
+        return isinstance(entry, MessageEntry) and (entry.pack in self.packs or entry.id in self.messages)
 
 
 def recover(settings: Settings, passphrase: str, monitor: Monitor) -> RecoverReport:
@@ -110,21 +125,62 @@ def _fill(
     catalog: SqliteCatalog, vault: Vault, stores: Sequence[Store], report: RecoverReport, monitor: Monitor
 ) -> None:
     """Every commit's lines in the order of its chain; then the packs that no readable commit spoke of."""
-    attested: set[str] = set()
+    there = _packs(stores)
+    manifests: list[Manifest] = []
     try:
-        for manifest in vault.manifests():
-            attested.update(ref.name for ref in manifest.objects)
-            for document in vault.lines(manifest):
-                catalog.add(lines.load(document))
-            catalog.seal(manifest.writer, manifest.seq)
-            report.commits += 1
-            report.messages += manifest.messages
-            monitor.advance("catalog", manifest.messages, 0)
+        manifests.extend(vault.manifests())
     except (IntegrityError, StoreError) as error:
         _note(report, monitor, Problem("manifests", str(error)))
+    attested = {ref.name for manifest in manifests for ref in manifest.objects}
+    losses = _losses(vault, there, attested, report, monitor)
+    for manifest in manifests:
+        _take_commit(catalog, vault, manifest, losses, report, monitor)
     known = catalog.packs()
-    for name in sorted(_packs(stores) - known):
+    for name in sorted(there - known):
         _take_pack(catalog, vault, name, name in attested, report, monitor)
+
+
+def _take_commit(
+    catalog: SqliteCatalog, vault: Vault, manifest: Manifest, losses: Losses, report: RecoverReport, monitor: Monitor
+) -> None:
+    """The lines of one commit, without those of messages that are lost: a later pack may have them, or the server."""
+    try:
+        for document in vault.lines(manifest):
+            catalog.add(entry for entry in lines.load(document) if not losses.concern(entry))
+    except (IntegrityError, StoreError) as error:
+        catalog.rollback()
+        _note(report, monitor, Problem(manifest.name, str(error)))
+        return
+    catalog.seal(manifest.writer, manifest.seq)
+    report.commits += 1
+    report.messages += manifest.messages
+    monitor.advance("catalog", manifest.messages, 0)
+
+
+def _losses(vault: Vault, there: set[str], attested: set[str], report: RecoverReport, monitor: Monitor) -> Losses:
+    """Packs that manifests name and no store has, and messages elsewhere of which they held a segment."""
+    losses = Losses({name for name in attested - there if name.startswith("packs/")})
+    for name in sorted(losses.packs):
+        _note(report, monitor, Problem(name, "no store that answers has it; what a server still has is fetched again"))
+    eras = {name.split("/")[1] for name in losses.packs}  # no segment is shared across eras
+    for name in sorted(there & attested):
+        if name.split("/")[1] in eras:
+            try:
+                losses.messages.update(_resting_on(vault.pack(name), losses.packs))
+            except (IntegrityError, StoreError) as error:
+                _note(report, monitor, Problem(name, str(error)))
+    if losses.messages:
+        text = f"{len(losses.messages)} messages in other packs lack an attachment that lay in those"
+        _note(report, monitor, Problem("packs", text))
+    return losses
+
+
+def _resting_on(pack: PackReader, lost: set[str]) -> Iterator[MessageId]:
+    for member in pack.names():
+        if member.startswith("m/") and member.endswith(".json"):
+            recipe = Recipe.parse(pack.read(member))
+            if any(part.pack in lost for part in recipe.parts):
+                yield recipe.sha256
 
 
 def _remember(catalog: SqliteCatalog, state: State, report: RecoverReport) -> None:
@@ -135,6 +191,7 @@ def _remember(catalog: SqliteCatalog, state: State, report: RecoverReport) -> No
 
 
 def _packs(stores: Sequence[Store]) -> set[str]:
+    """The packs in all stores that answer."""
     names: set[str] = set()
     for store in stores:
         try:

@@ -12,12 +12,16 @@ from archiver.model import MessageId
 
 LIVE = """
     SELECT uid, messages.id, flags FROM places JOIN messages ON messages.number = places.message
-    WHERE folder = ? AND epoch = ? AND (gone IS NULL OR (seen IS NOT NULL AND gone < seen)) ORDER BY uid"""
+    WHERE folder = ? AND epoch = ? AND messages.pack IS NOT NULL
+    AND (gone IS NULL OR (seen IS NOT NULL AND gone < seen)) ORDER BY uid"""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveFolder:
-    """The latest epoch of a folder, and its live places: (UID, message, flags separated by spaces)."""
+    """The latest epoch of a folder, and its live places: (UID, message, flags separated by spaces).
+
+    A place whose message no pack is known to hold is not among them: the message is to be fetched again.
+    """
 
     account: str
     folder: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import threading
@@ -275,14 +276,20 @@ def test_a_commit_across_new_year_counts_each_message_once(tmp_path: Path) -> No
         assert len(pending.messages) == 1
 
 
-def test_what_a_damaged_store_has_lost_is_told_and_fetched_again_after_a_recovery(one: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", range(3))
+def test_what_a_damaged_store_has_lost_is_told_and_fetched_again_after_a_recovery(
+    one: World, tmp_path: Path, number: int
+) -> None:
     store = LocalStore.create(tmp_path / "store", new_archive().archive)
     assert not furnish([store], new_archive().objects)
     one.stores, one.copies = [store], 1
     assert one.run().exit_code == 0
-    one.server.mailbox.append("INBOX", b"Subject: another commit\r\n\r\n")
+    attached = base64.encodebytes(bytes(range(256)) * 40)
+    one.server.mailbox.append("INBOX", b"Subject: an attachment\r\n\r\n" + attached)
     assert one.run().exit_code == 0
-    lost = next(found.name for found in store.list("packs/"))
+    one.server.mailbox.append("INBOX", b"Subject: the same attachment\r\n\r\n" + attached)
+    assert one.run().exit_code == 0
+    lost = sorted(found.name for found in store.list("packs/"))[number]
     store.delete(lost)
     settings = settings_of(tmp_path / "new", one.stores, [one.server.settings(name="a")], 1)
     report = recover(settings, PASSPHRASE, Silent())
