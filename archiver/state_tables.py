@@ -49,4 +49,5 @@ def prepare(db: apsw.Connection) -> None:
     else:
         for upgrade in UPGRADES[version:]:
             db.execute(upgrade)
-    db.pragma("user_version", len(UPGRADES))
+    if version != len(UPGRADES):  # who only reads must not write: a full disk would keep mail from being found
+        db.pragma("user_version", len(UPGRADES))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from archiver.errors import ConfigError
+from archiver.journal import CommitJournal
 from archiver.sealed_db import open_database
 from archiver.state import State
 from archiver.state_tables import TABLES, UPGRADES
@@ -43,3 +45,16 @@ def test_a_database_of_the_future_is_refused(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(ConfigError):
         State.open(tmp_path / "state.db", KEY)
+
+
+def test_who_only_reads_does_not_write(tmp_path: Path) -> None:
+    """A search must work beside a run, and on a full disk."""
+    state = State.open(tmp_path / "state.db", KEY)
+    CommitJournal(state)
+    state.close()
+    writing = open_database(tmp_path / "state.db", KEY)
+    writing.execute("BEGIN IMMEDIATE")
+    started = time.monotonic()
+    CommitJournal(State.open(tmp_path / "state.db", KEY)).head()
+    assert time.monotonic() - started < 5
+    writing.close()

@@ -6,8 +6,10 @@ with one line when its input ends. When the writer dies the input ends without a
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -111,7 +113,10 @@ def main() -> None:
         answer = serve(sys.stdin.buffer)
     except MailarkError as error:
         answer = str(error)
-    sys.stdout.write(answer + "\n")
+    except Exception as error:  # a defect: its text may hold some of a message
+        answer = f"unexpected {type(error).__name__}"
+    with suppress(OSError):  # whoever asked may have ended
+        os.write(1, f"{answer}\n".encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

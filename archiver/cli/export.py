@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -46,6 +47,8 @@ def command(
     monitor, failures = watcher(), _Failures()
     with session.open(exclusive=False) as archive:
         hits = _chosen(archive, query, ids, failures)
+        with suppress(OSError):  # what is wrong with the folder, the exporter tells
+            target.mkdir(parents=True, exist_ok=True, mode=0o700)  # a new one is its owner's: the mail in it is plain
         monitor.begin("export", len(hits), sum(hit.size for hit in hits))
         report = exporter(form).export(_outgoing(archive, hits, monitor, failures), target)
     failures.problems.extend(report.failed)

@@ -13,6 +13,7 @@ from types import FrameType
 import click
 
 from archiver import __version__
+from archiver.cli.output import clean
 from archiver.cli.session import Session
 from archiver.errors import MailarkError
 from archiver.toml_table import did_you_mean
@@ -143,9 +144,10 @@ def _failed(error: Exception, text: str, hint: str, code: int, debug: bool) -> i
 
 
 def _say(text: str, hint: str, code: int) -> int:
-    print(f"error: {text}", file=sys.stderr)
+    """Names of folders and words of servers are a stranger's: nothing in them may speak to the terminal."""
+    print(f"error: {clean(text)}", file=sys.stderr)
     if hint:
-        print(f"  try: {hint}", file=sys.stderr)
+        print(f"  try: {clean(hint)}", file=sys.stderr)
     return code
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,22 @@ def test_a_killed_process_is_told_and_seals_nothing(tmp_path: Path) -> None:
         process.seal("00" * 8, 1)
         process.close()
     assert found(path) == 0
+
+
+@pytest.mark.parametrize("reader", ["there", "gone"])
+def test_a_defect_is_told_without_its_text(tmp_path: Path, reader: str) -> None:
+    """The text of an unexpected error may hold some of a message, and would stand in the log of the nightly run."""
+    path = str(tmp_path / "catalog.db").encode()
+    content = b"the-text-of-a-message"
+    given = bytes(32) + len(path).to_bytes(8, "big") + path + b"S" + len(content).to_bytes(8, "big") + content
+    command = [sys.executable, "-m", "archiver.catalog.process"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin and process.stdout and process.stderr
+        if reader == "gone":
+            process.stdout.close()
+        process.stdin.write(given)
+        process.stdin.close()
+        if reader == "there":
+            assert process.stdout.read() == b"unexpected ValueError\n"
+        assert process.stderr.read() == b""

@@ -16,6 +16,7 @@ def test_a_query_becomes_eml_files_with_the_exact_bytes(sandbox: Sandbox) -> Non
     ids = set(sandbox.run("search", "--ids", "from:anna").out.split())
     done = sandbox.run("export", "from:anna", "--format", "eml", "--to", "out")
     assert (done.code, done.last) == (0, "complete: 6 messages written, 0 there already, 0 failed")
+    assert (sandbox.home / "out").stat().st_mode & 0o777 == 0o700  # nobody else is to read the mail in it
     files = sorted((sandbox.home / "out").rglob("*.eml"))
     assert {hashlib.sha256(path.read_bytes()).hexdigest() for path in files} == ids
     with (sandbox.home / "out" / "index.csv").open(encoding="utf-8-sig", newline="") as index:

@@ -58,6 +58,12 @@ def test_each_error_is_one_line_a_hint_and_its_code(
     assert capsys.readouterr().err == "error: what happened\n  try: what to do\n"
 
 
+def test_an_error_never_speaks_to_the_terminal(probe: Probe, capsys: pytest.CaptureFixture[str]) -> None:
+    probe(fail(errors.ProtocolError("\x1b]0;title\x07INBOX\x9b31m cannot be opened", "\x1b[2Jtry")))
+    assert main.run(["probe"]) == 3
+    assert capsys.readouterr().err == "error: INBOX cannot be opened\n  try: try\n"
+
+
 def test_a_defect_is_told_without_its_text_and_shown_with_debug(
     probe: Probe, capsys: pytest.CaptureFixture[str]
 ) -> None:
