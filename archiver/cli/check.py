@@ -120,6 +120,7 @@ def _opened(session: Session, read_data: bool) -> Iterator[_Subject]:
     """With the records of this machine where the passphrase is configured or needed; else the stores alone."""
     from archiver.opening import WorkFolder, open_stores
     from archiver.proofs import StateProofs
+    from archiver.stores.unavailable import UnavailableStore
     from archiver.vault.inventory import find_root
 
     settings = session.settings.archive
@@ -132,6 +133,9 @@ def _opened(session: Session, read_data: bool) -> Iterator[_Subject]:
     else:
         with work.locked():
             stores = open_stores(settings.stores)
+            if not work.machine.exists() and all(isinstance(store, UnavailableStore) for store in stores):
+                hint = "make one with `mailark init`, or see `mailark store list`"
+                raise ConfigError(f"there is no archive in {work.path}, and no store can be read", hint)
             yield _Subject(stores, find_root(stores))
 
 

@@ -50,8 +50,9 @@ class Mortal(RcloneS3):
 def server() -> Iterator[Mortal]:
     if reason := missing():
         pytest.skip(reason)
-    with Mortal() as server:
-        yield server
+    server = Mortal()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
