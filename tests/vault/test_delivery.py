@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -167,3 +169,28 @@ def test_a_closed_journal_refuses_everything(tmp_path: Path) -> None:
     delivery.end()
     with pytest.raises(StoreError):
         delivery.refresh()
+
+
+HANGING = """
+import threading
+from archiver.monitor import Silent
+from archiver.stores.memory import MemoryStore
+from archiver.vault.delivery import Delivery
+from tests.vault.test_delivery import journal_of, seal, Disk
+
+class Hanging(MemoryStore):
+    parallel = 3
+    def put_if_absent(self, name, data):
+        threading.Event().wait()
+
+delivery = Delivery([MemoryStore("a"), Hanging("b")], 1, journal_of([seal(Disk(), 1)]), Silent())
+delivery.refresh()
+print(delivery.wait(0.1).settled)
+delivery.end()
+"""
+
+
+def test_the_program_ends_though_a_store_hangs_for_ever() -> None:
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=30, cwd=root)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(1,)\n", "")
