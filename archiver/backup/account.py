@@ -14,7 +14,7 @@ from archiver.backup.linking import Linker
 from archiver.backup.report import AccountReport, FolderReport
 from archiver.backup.task import Task, Unit
 from archiver.config import AccountSettings
-from archiver.errors import MailarkError, ProtocolError
+from archiver.errors import MailarkError, ProtocolError, QuotaError
 from archiver.model import (
     CertificateEntry,
     Fetched,
@@ -66,6 +66,8 @@ class AccountWalk:
     def run(self) -> AccountReport:
         """Walk every wanted folder."""
         try:
+            if self._cancel.is_set():
+                raise QuotaError("the run was stopped before this account's turn", "the next run goes on")
             with closing(self._connect(self._settings)) as source:
                 self._walk(source)
                 self._notes.extend(source.notes)

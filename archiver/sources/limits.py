@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from archiver.errors import MailarkError, QuotaError
 from archiver.model import HUGE
 
 MIB = 1024 * 1024
@@ -40,6 +43,19 @@ class Limits:
     def back_off(self, attempt: int) -> None:
         """Wait before the attempt after number `attempt`: half a second, one, two, … thirty."""
         self.sleep(min(30.0, 0.5 * 2**attempt))
+
+
+@contextmanager
+def spooling() -> Iterator[None]:
+    """Translate what the disk says while a huge message is written to it: QuotaError when it is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise QuotaError(
+                "the disk is full of a message that is coming in", "free some space and run again"
+            ) from error
+        raise MailarkError(f"a message cannot be written to the spool: {error.strerror}") from error
 
 
 _THROTTLED = re.compile(

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from archiver.model import Body, Fetched, Refused
 from archiver.sources.interface import GONE
-from archiver.sources.limits import Limits, printable
+from archiver.sources.limits import Limits, printable, spooling
 from archiver.sources.metadata import Found
 from archiver.sources.session import Reply, Session
 
@@ -24,7 +24,8 @@ class Pieces:
         self._uid = uid
         self._hint = hint
         self._limits = limits
-        self._spool = tempfile.TemporaryFile(dir=limits.spool)  # noqa: SIM115  # closed by `close`
+        with spooling():  # unbuffered: what does not fit is told where it is written
+            self._spool = tempfile.TemporaryFile(buffering=0, dir=limits.spool)  # noqa: SIM115  # closed by `close`
         self._flags: tuple[str, ...] = ()
         self._date: datetime | None = None
 
@@ -39,7 +40,8 @@ class Pieces:
             if not self._fits(found):
                 return self._refused("the server does not give messages in pieces")
             self._flags, self._date = found.flags or self._flags, found.date or self._date
-            self._spool.write(found.body)
+            with spooling():
+                self._append(found.body)
             self.offset += len(found.body)
             if found.origin < 0 or not len(found.body):
                 return self._whole()
@@ -50,11 +52,18 @@ class Pieces:
         self._spool.close()
 
     def _ask(self, session: Session) -> tuple[Reply, Found | None]:
-        self._spool.seek(self.offset)
         part = session.items(b"INTERNALDATE", b"BODY.PEEK[]<%d.%d>" % (self.offset, self._limits.piece))
         reply = session.run("UID", b"FETCH", b"%d" % self._uid, part)
         mine = [found for found in session.found() if found.uid == self._uid]
         return reply, next((found for found in mine if found.body is not None), mine[0] if mine else None)
+
+    def _append(self, piece: Body) -> None:
+        """All of the piece; a write to a disk that is nearly full takes a part first."""
+        self._spool.seek(self.offset)
+        with memoryview(piece) as view:
+            written = 0
+            while written < len(view):
+                written += self._spool.write(view[written:])
 
     def _fits(self, found: Found) -> bool:
         """A piece begins where it was asked for; a body without an offset is all of it, good only as the first."""
@@ -76,11 +85,10 @@ class Pieces:
         return Fetched(self._uid, self._flags, self._date, self._body())
 
     def _body(self) -> Body:
-        self._spool.flush()
         if self.offset > self._limits.huge:
             return mmap.mmap(self._spool.fileno(), self.offset, access=mmap.ACCESS_READ)
         self._spool.seek(0)
-        return self._spool.read(self.offset)
+        return self._spool.read(self.offset) or b""
 
     def _refused(self, reason: str) -> Refused:
         return Refused(self._uid, reason)

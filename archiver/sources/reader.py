@@ -17,7 +17,7 @@ from typing import Any
 from archiver.errors import ConnectError
 from archiver.model import Body
 from archiver.sources import uids
-from archiver.sources.limits import MIB, Limits, printable
+from archiver.sources.limits import MIB, Limits, printable, spooling
 
 LONGEST_LINE = 16 * MIB
 LARGEST_STRING = 1 * MIB
@@ -118,7 +118,7 @@ class Reader:
         """A literal larger than was announced by SIZE: never held in memory whole."""
         if size > self._limits.largest:
             raise ConnectError(f"the server announced a message of {size} bytes")
-        with tempfile.TemporaryFile(dir=self._limits.spool) as spool:
+        with spooling(), tempfile.TemporaryFile(dir=self._limits.spool) as spool:
             for start in range(0, size, MIB):
                 spool.write(self._exactly(min(MIB, size - start)))
             spool.flush()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +18,7 @@ import pytest
 
 from archiver.amounts import parse_window
 from archiver.backup import Options, RunReport, backup
+from archiver.backup.account import AccountWalk
 from archiver.backup.feed import CatalogFeed
 from archiver.backup.intake import Intake
 from archiver.catalog.process import CatalogProcess
@@ -48,13 +51,14 @@ class World:
     stores: Sequence[Store] = field(default_factory=memory_stores)
     copies: int = 2
     source: type[ImapSource] = ImapSource
+    limits: Limits = field(default_factory=lambda: Limits(attempts=2, sleep=lambda seconds: None))
 
     def fill(self) -> None:
         for number in range(2 * FOLDERS):
             self.server.mailbox.append(f"Folder {number % FOLDERS}", b"Subject: %d\r\n\r\ntext\r\n" % number)
 
     def connect(self, account: AccountSettings) -> ImapSource:
-        return self.source(account, Limits(attempts=2, sleep=lambda seconds: None))
+        return self.source(account, self.limits)
 
     def run(self, **account: int) -> RunReport:
         settings = self.server.settings(name="a", **account)
@@ -147,6 +151,38 @@ def test_a_walk_that_was_stopped_says_so_whatever_the_clock_says(one: World) -> 
         report = backup(archive, options, Silent(), connect=one.connect, indexer=archive.catalog, now=lambda: before)
     assert report.exit_code != 0, report.as_json()
     assert {folder.folder for folder in report.accounts[0].folders} == {b.decode() for b in one.server.mailbox.boxes}
+
+
+def test_an_account_whose_turn_never_came_is_not_complete_and_not_asked(one: World) -> None:
+    """With 200 accounts, a run that is stopped must end, not log in to each of the others first."""
+    stop = threading.Event()
+    stop.set()
+    with archive_in(one.folder, one.stores, [one.server.settings(name="a")]) as archive:
+        archive.work.spool.mkdir()
+        now = lambda: datetime.now(UTC)  # noqa: E731
+        intake = Intake(archive.machine, archive.state, archive.work.spool, lambda document: None, now)
+        (account,) = archive.settings.accounts
+        walk = AccountWalk(
+            account, archive.state, intake, Silent(), one.connect, now, lambda name: True, full=False, stop=stop
+        )
+        report = walk.run()
+    assert report.exit_code == 6
+    assert one.server.commands == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk, which root may")
+def test_a_disk_full_of_a_huge_message_is_6_and_the_next_run_has_it(one: World, tmp_path: Path) -> None:
+    one.server.mailbox.append("INBOX", b"Subject: huge\r\n\r\n" + b"text\r\n" * 500_000)
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=True)
+    try:
+        one.limits = Limits(attempts=2, sleep=lambda seconds: None, huge=100_000, piece=50_000, spool=small)
+        assert one.run().exit_code == 6
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    assert one.run().exit_code == 0
+    assert one.readable() == one.wanted()
 
 
 def test_a_store_that_is_added_is_filled_though_there_is_no_new_mail(one: World) -> None:
