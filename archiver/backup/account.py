@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from datetime import datetime
 
 from archiver.backup.fetching import Fetchers, units
-from archiver.backup.intake import Intake
+from archiver.backup.intake import LARGE, Intake
 from archiver.backup.linking import Linker
 from archiver.backup.report import AccountReport, FolderReport
 from archiver.backup.task import Task, Unit
@@ -53,7 +53,7 @@ class AccountWalk:
         self._settings, self._state, self._intake, self._monitor = settings, state, intake, monitor
         self._connect, self._now, self._wanted, self._full, self._cancel = connect, now, wanted, full, stop
         self._stop = threading.Event()
-        self._lock = threading.Lock()
+        self._lock, self._large = threading.Lock(), threading.Lock()
         self._fetchers: Fetchers[Unit] = Fetchers(
             lambda: connect(settings), self._fetch, settings.connections - 1, self._stop
         )
@@ -167,7 +167,7 @@ class AccountWalk:
     def _begin(self, source: Source, task: Task, settled: set[int]) -> None:
         """Queue the folder's worklist: what was just planned, what an earlier run left, and what failed before."""
         rows = [row for row in self._state.work(task.state.id) if row.uid not in settled]
-        cut = list(units(rows))
+        cut = list(units(rows, LARGE))
         task.left = len(cut)
         self._monitor.begin(task.name, len(rows), sum(row.size for row in rows))
         if not cut:
@@ -215,11 +215,12 @@ class AccountWalk:
     def _fetch(self, source: Source, unit: Unit) -> None:
         task, rows = unit
         try:
-            for item in source.fetch(task.folder, rows):
-                self._accept(task, item)
-                if self._stopped():
-                    task.broken = True
-                    return
+            with self._large if rows[0].size >= LARGE else nullcontext():  # one of an account's connections at a time
+                for item in source.fetch(task.folder, rows):
+                    self._accept(task, item)
+                    if self._stopped():
+                        task.broken = True
+                        return
         except ProtocolError as error:
             task.failed.append(Problem(task.name, str(error), task.state.account, task.state.name))
         except MailarkError as error:

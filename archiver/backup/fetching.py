@@ -19,8 +19,13 @@ UNIT_MESSAGES = 1000
 T = TypeVar("T")
 
 
-def units(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Cut the rows into units, in order; a message larger than a unit is one by itself."""
+def units(rows: Sequence[Row], large: int) -> Iterator[Sequence[Row]]:
+    """Cut the rows into units, in order; messages of `large` bytes and more come last, in units of their own."""
+    yield from _cut([row for row in rows if row.size < large])
+    yield from _cut([row for row in rows if row.size >= large])
+
+
+def _cut(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     start, size = 0, 0
     for at, row in enumerate(rows):
         if at > start and (size + row.size > UNIT_SIZE or at - start >= UNIT_MESSAGES):

@@ -121,13 +121,6 @@ class Intake:
             self._raise_if_broken()
             self._seal()
 
-    def abandon(self) -> None:
-        """Drop what is open: nothing of it was durable, and its messages are still on the worklist."""
-        with self._lock:
-            if self._open.pack is not None:
-                self._open.pack.abort()
-            self._open = self._begin()
-
     # -- preparing, outside the lock
 
     def _prepare(self, message: MessageId, body: Body) -> tuple[Split | None, MessageEntry]:

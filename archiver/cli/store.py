@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archiver.cli.expenses import consent, only_told
-from archiver.cli.output import as_json, number, plural, size, store_name, table
+from archiver.cli.output import as_json, number, one_line, plural, size, store_name, table
 from archiver.cli.progress import watcher
 from archiver.cli.session import Session, finish
 from archiver.config import Settings, store_url
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """List the stores, add one, take one out."""
+    """List the stores, add one, take one out, log in to one."""
 
 
 @command.command("list")
@@ -44,6 +44,19 @@ def list_stores(session: Session, json_: bool) -> None:
     dead = sum(error is not None for error in errors)
     click.echo(f"{plural(len(stores), 'store')}, {number(dead)} not ready, {settings.copies} copies wanted", err=json_)
     finish(StoreError.exit_code if dead else 0)
+
+
+@command.command("login")
+@click.argument("url", metavar="STORE")
+@click.option("--device", is_flag=True, help="There is no browser on this machine: show a code to type elsewhere.")
+def login_store(url: str, device: bool) -> None:
+    """Let Mailark keep its own files in your Google Drive (a drive:// store)."""
+    from archiver.stores.drive_login import login
+
+    if not url.startswith("drive:"):
+        raise ConfigError(f"{store_name(url)} needs no login", "its credentials are set up outside Mailark")
+    login(url, lambda line: click.echo(one_line(line), err=True), device=device)
+    click.echo("complete: logged in")
 
 
 @command.command("add")

@@ -31,7 +31,7 @@ class Limits:
     depth: int = 4
     huge: int = HUGE
     piece: int = 4 * MIB
-    largest: int = 4096 * MIB
+    largest: int = 2047 * MIB  # what a reader of packs takes into memory at most
     attempts: int = 3
     longest_wait: float = 300.0
     sweep_whole: int = 5000

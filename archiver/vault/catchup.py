@@ -47,7 +47,8 @@ def missing_before(commit: Commit, known: Mapping[int, Commit], store: Store, ot
     data, folder = commit.manifest, commit.name.rpartition("/")[0]
     for seq in range(commit.seq - 1, 0, -1):
         name = f"{folder}/{seq:010d}"
-        if store.stat(name) is not None:
+        found = store.stat(name)
+        if found is not None and found.size:  # a torn file is none
             break
         earlier = known.get(seq) or _from_others(seq, name, manifest.parse(data).prev, others)
         data = earlier.manifest

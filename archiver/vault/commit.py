@@ -162,8 +162,8 @@ class Push:
         yield from self.put_commit(store, commit)
 
     def put_commit(self, store: Store, commit: Commit) -> Iterator[None]:
-        """Objects first, the manifest last. A manifest that is there already proves its objects."""
-        if store.stat(commit.name) is None:
+        """Objects first, the manifest last. The manifest, if it is there whole, already proves its objects."""
+        if not _holds(store, commit):
             yield from self.put_objects(store, commit.objects)
         self.put_manifest(store, commit)
         yield
@@ -196,17 +196,10 @@ class Push:
 
     def put_manifest(self, store: Store, commit: Commit) -> None:
         """Put the manifest if absent; IntegrityError if a different one is there, rubbish is replaced."""
-        if store.put_if_absent(commit.name, commit.manifest):
+        if store.put_if_absent(commit.name, commit.manifest) or _holds(store, commit):
             return
-        found = store.get(commit.name)
-        if found != commit.manifest and _is_manifest(found):
-            raise IntegrityError(
-                f"{store.url} holds another manifest as {commit.name}",
-                "The machine was cloned or its state is an old copy: enrol a new writer before going on.",
-            )
-        if found != commit.manifest:
-            sha256 = hashlib.sha256(commit.manifest).hexdigest()
-            replace(store, Staged(commit.name, len(commit.manifest), sha256), commit.manifest)
+        sha256 = hashlib.sha256(commit.manifest).hexdigest()
+        replace(store, Staged(commit.name, len(commit.manifest), sha256), commit.manifest)
 
     def close(self, commit: Commit) -> None:
         """Settle the commit when enough stores hold it, release it when all do."""
@@ -260,3 +253,16 @@ class Push:
         if staged.name not in self._sound:
             self._sound[staged.name] = file_is(path, staged)
         return self._sound[staged.name]
+
+
+def _holds(store: Store, commit: Commit) -> bool:
+    """Whether the store has the commit's manifest, whole; IntegrityError if it has another one. Rubbish is none."""
+    if store.stat(commit.name) is None:
+        return False
+    found = store.get(commit.name)
+    if found != commit.manifest and _is_manifest(found):
+        raise IntegrityError(
+            f"{store.url} holds another manifest as {commit.name}",
+            "The machine was cloned or its state is an old copy: enrol a new writer before going on.",
+        )
+    return found == commit.manifest

@@ -336,3 +336,17 @@ def test_what_a_damaged_store_has_lost_is_told_and_fetched_again_after_a_recover
         assert run.exit_code == 0, run.as_json()
         found = list(archive.catalog.messages())
         assert {hashlib.sha256(archive.vault.read(*each)).hexdigest() for each in found} == one.wanted()
+
+
+def test_rubbish_under_a_manifests_name_does_not_stand_for_its_objects(one: World) -> None:
+    """A torn file where the next manifest will lie: the store must get the objects, not only the manifest."""
+    assert one.run().exit_code == 0
+    writer = new_archive().machine.writer
+    for store in one.stores:
+        store.objects[f"manifests/{writer}/0000000002"] = b""  # type: ignore[attr-defined]
+    one.server.mailbox.append("INBOX", b"Subject: one more\r\n\r\ntext\r\n")
+    assert one.run().exit_code == 0
+    for store in one.stores:
+        with archive_in(one.folder, [store], [], 1) as archive:
+            for message, pack in archive.catalog.messages():
+                assert hashlib.sha256(archive.vault.read(message, pack)).hexdigest() == message
