@@ -196,6 +196,7 @@ class Intake:
         batch, self._open = self._open, self._begin()
         try:
             document = lines.dump(self._close_pack(batch))
+            batch.entries.clear()  # as large as the document, which says the same
             if document:
                 batch.record.lines = zstd.compress(document, LINES_LEVEL)
             if batch.record:

@@ -17,6 +17,7 @@ from archiver.catalog.sqlite import SqliteCatalog
 from archiver.errors import MailarkError
 
 LINES, SEAL = b"L", b"S"
+PIECE = 1024 * 1024
 DONE = "done"
 PATIENCE = 600.0
 """Seconds the process may take for what it was given last."""
@@ -34,7 +35,11 @@ class CatalogProcess:
 
     def add_lines(self, document: bytes) -> None:
         """Hand over lines; returns when the process has read them, not when it has indexed them."""
-        self._send(LINES, document)
+        start = 0
+        while start < len(document):  # the process takes a piece at a time into its memory
+            end = document.find(b"\n", start + PIECE) + 1 or len(document)
+            self._send(LINES, document[start:end])
+            start = end
 
     def seal(self, writer: str, seq: int) -> None:
         """Hand over a seal; it is carried out after what was handed over before."""
