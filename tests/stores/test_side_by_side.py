@@ -1,4 +1,4 @@
-"""One backup into a folder, a locked bucket, a bucket without conditions and an rclone remote, side by side."""
+"""One backup into a folder, a locked bucket, one without conditions, an rclone remote and a Drive, side by side."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from archiver.stores.table import create_store
 from archiver.vault.commit import furnish
 from archiver.vault.vault import Vault
 from tests.kit import PASSPHRASE, archive_in, new_archive
+from tests.servers.drive import DriveServer
 from tests.servers.rclone_s3 import RcloneS3
 from tests.servers.s3_faults import Answer, S3Proxy
 from tests.servers.scripted import ScriptedServer
@@ -35,7 +36,7 @@ NIGHTS = {"first": [7_500_000] * 5, "usual": [40_000] * 25, "empty": []}
 
 @dataclass
 class Places:
-    """URLs of the four stores, and the proxies before the two S3 servers."""
+    """URLs of the five stores, and the proxies before the two S3 servers."""
 
     urls: list[str]
     seaweed: S3Proxy
@@ -46,14 +47,15 @@ class Places:
 def places(
     seaweed: SeaweedFS, rclone_s3: RcloneS3, rclone: Rclone, remote: Callable[[str], tuple[str, Path]], tmp_path: Path
 ) -> Iterator[Places]:
-    """Four stores that hold the keys already."""
+    """Five stores that hold the keys already."""
     del rclone  # its configuration is in the environment, where the shared process finds it
-    with S3Proxy(seaweed.port) as first, S3Proxy(rclone_s3.port) as second:
+    with S3Proxy(seaweed.port) as first, S3Proxy(rclone_s3.port) as second, DriveServer() as drive:
         urls = [
             (tmp_path / "local").as_uri(),
             seaweed.url(seaweed.bucket(locked=True), "&retention=10y&storage_class=STANDARD_IA", first.port),
             rclone_s3.url(rclone_s3.bucket(), port=second.port),
             remote("archive")[0],
+            drive.url(tmp_path / "login"),
         ]
         stores = [create_store(url, new_archive().archive) for url in urls]
         assert not furnish(stores, {**documents(), **new_archive().objects})
@@ -117,7 +119,7 @@ def test_every_store_alone_recovers_everything_and_writes_are_few(
             assert writes <= (4 + math.ceil(grown / PACK_SIZE) if sizes else 0)
     expected = sorted(sent)
     names = [[stat.name for stat in store.list()] for store in open_stores(places.urls)]
-    assert names[0] == names[1] == names[2] == names[3]
+    assert all(found == names[0] for found in names)
     with archive_in(tmp_path, open_stores(places.urls)) as archive:
         messages = list(archive.catalog.messages())
     for at, url in enumerate(places.urls):
@@ -136,5 +138,5 @@ def test_a_store_that_fails_a_night_is_brought_up_to_date_in_the_next(
             mail.mailbox.append("INBOX", message(rng))
         assert night(tmp_path, places, mail) == (8 if dead else 0)
         held = [sum(stat.name.startswith("manifests/") for stat in s.list()) for s in open_stores(places.urls)]
-        assert held == ([1, 1, 0, 1] if dead else [2, 2, 2, 2])
+        assert held == ([1, 1, 0, 1, 1] if dead else [2] * 5)
     assert recovered(places.urls[2], tmp_path / "machine") == 40
