@@ -19,6 +19,7 @@ from archiver.stores.interface import Store
 from archiver.stores.table import open_store
 from archiver.stores.unavailable import UnavailableStore
 from archiver.threads import side_by_side
+from archiver.vault.files import usable
 from archiver.vault.keys import Machine
 from archiver.vault.vault import Vault
 
@@ -50,8 +51,9 @@ class WorkFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the work folder for a run that writes; LockedError if another run does. Ends with the process."""
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with usable(self.path):
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

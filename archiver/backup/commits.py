@@ -174,5 +174,5 @@ class Committer:
         """Files of the spool that no record speaks of are what a killed run was writing."""
         kept = self._archive.journal.files()
         for path in self._archive.work.spool.iterdir():
-            if path not in kept:
+            if path not in kept and path.is_file():
                 path.unlink()

@@ -27,6 +27,7 @@ from archiver.sources.imap import ImapSource
 from archiver.sources.interface import Source
 from archiver.sources.limits import Limits
 from archiver.vault.commit import StoreOutcome
+from archiver.vault.files import usable
 
 ACCOUNTS_AT_ONCE = 4
 
@@ -75,7 +76,8 @@ def backup(
     started = now()
     number = archive.state.begin_run(started)
     pacing = Pacing(archive.settings.archive, now, any_time=options.any_time)
-    archive.work.spool.mkdir(exist_ok=True, mode=0o700)
+    with usable(archive.work.spool):
+        archive.work.spool.mkdir(exist_ok=True, mode=0o700)
     process = CatalogProcess(archive.work.catalog, archive.machine.database_key)
     feed = CatalogFeed(indexer or process, archive.machine.writer)
     committer = Committer(archive, pacing.stores(archive.stores), feed, monitor, now)

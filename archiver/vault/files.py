@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from archiver.errors import ConfigError, MailarkError, QuotaError
@@ -41,6 +43,15 @@ def read_private(path: Path) -> bytes:
     if len(data) > MAX_FILE:
         raise ConfigError(f"{path} is not a key file: it is too large")
     return data
+
+
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """Turn the file system's errors about `path` into QuotaError (no room) and ConfigError (anything else)."""
+    try:
+        yield
+    except OSError as error:
+        raise _translated(error, path) from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -23,6 +23,7 @@ from archiver.backup.feed import CatalogFeed
 from archiver.backup.intake import Intake
 from archiver.catalog.process import CatalogProcess
 from archiver.config import AccountSettings
+from archiver.errors import ConfigError
 from archiver.model import Fetched, Folder, Refused, Row
 from archiver.monitor import Silent
 from archiver.opening import open_archive
@@ -350,3 +351,14 @@ def test_rubbish_under_a_manifests_name_does_not_stand_for_its_objects(one: Worl
         with archive_in(one.folder, [store], [], 1) as archive:
             for message, pack in archive.catalog.messages():
                 assert hashlib.sha256(archive.vault.read(message, pack)).hexdigest() == message
+
+
+def test_a_work_folder_that_cannot_be_used_is_told_in_one_line(one: World) -> None:
+    """A file where the folder should be, and a folder in the spool that no run made."""
+    one.folder.mkdir(parents=True)
+    (one.folder / "work").write_text("not a folder")
+    with pytest.raises(ConfigError, match="cannot use"):
+        one.run()
+    (one.folder / "work").unlink()
+    (one.folder / "work" / "spool" / "lost+found").mkdir(parents=True)
+    assert one.run().exit_code == 0
