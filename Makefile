@@ -38,7 +38,7 @@ bench: setup
 	@$(BIN)/python -m tests.benchmarks.run --messages $(MESSAGES)
 
 lock:
-	uv pip compile --quiet pyproject.toml --extra keyring --extra s3 --extra drive --group dev --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
+	uv pip compile --quiet pyproject.toml --extra keyring --extra s3 --extra drive --extra bundle --group dev --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
 
 clean:
 	rm -rf $(VENV) demo-archive .bench

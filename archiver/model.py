@@ -87,6 +87,23 @@ class AttachmentInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one signature in a message was worth when the message was archived.
+
+    method: "dkim" (RFC 6376) or "arc" (RFC 8617) · result: a word of RFC 8601 section 2.7.1 ("pass", "fail", …) or "not
+    checked" · domain, selector: the signature's d= and s= · reason: why it is not a pass, one line · key: the TXT record
+    as DNS answered it, "" when it did not.
+    """
+
+    method: str
+    result: str
+    domain: str = ""
+    selector: str = ""
+    reason: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageEntry:
     """Catalog line: a stored message, and what was understood of it. `pack`: object name; `date`: the Date header."""
 
@@ -103,6 +120,7 @@ class MessageEntry:
     text: str = ""
     attachments: tuple[AttachmentInfo, ...] = ()
     defects: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from archiver.model import Body, MessageId, Place, Problem
+from archiver.model import Body, MessageId, Place, Problem, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way out. `places` in the order of first seen; `date` is the Date header, aware, or None."""
+    """A message on its way out. `places` in the order of first seen; `date` is the Date header, aware, or None.
+
+    verdicts: what its signatures were worth when it was archived.
+    """
 
     id: MessageId
     raw: Body
     places: tuple[Place, ...]
     subject: str
     date: datetime | None
+    verdicts: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
