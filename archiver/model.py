@@ -91,8 +91,8 @@ class Verdict:
     """What one signature in a message was worth when the message was archived.
 
     method: "dkim" (RFC 6376) or "arc" (RFC 8617) · result: a word of RFC 8601 section 2.7.1 ("pass", "fail", …) or "not
-    checked" · domain, selector: the signature's d= and s= · reason: why it is not a pass, one line · key: the TXT record
-    as DNS answered it, "" when it did not.
+    checked" · domain, selector: the signature's d= and s= · reason: why it is not a pass, one line · key: the TXT
+    record as DNS answered it, "" when it did not.
     """
 
     method: str

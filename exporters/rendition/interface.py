@@ -41,7 +41,8 @@ class Notes:
 class Sanitised:
     """A body that is safe to lay out: no script, no address to fetch from but `images`.
 
-    body: HTML that stands inside one box · style: CSS rules for that box alone · images: URL used in `body` -> PNG or JPEG.
+    body: HTML that stands inside one box · style: CSS rules for that box alone · images: URL used in `body` -> PNG or
+    JPEG.
     """
 
     body: str
@@ -54,7 +55,7 @@ class Sanitised:
 class Rendition:
     """One message as PDF/A-3u, with the original embedded.
 
-    pages: number of them · clipped: text still lies outside a page, which only tiers below HTML may do.
+    pages: number of them · clipped: some text lies outside a page; tier 1 is never handed out so.
     """
 
     pdf: bytes
