@@ -13,7 +13,7 @@ from archiver.mime.addresses import parse_addresses
 from archiver.mime.attachments import Attachment, attachment_of, is_body
 from archiver.mime.charsets import Decoder
 from archiver.mime.headers import Block, decode_words, normalise_line_ends
-from archiver.mime.text import body_html, body_text
+from archiver.mime.text import body_html, body_shown, body_text
 from archiver.mime.tree import Part, Tree
 from archiver.model import Address
 
@@ -56,6 +56,14 @@ class Parsed:
         """
         parts = list(self._bodies)
         return body_html(parts, _decoder({}, parts))
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """("html" | "text", content) of the body as a mail program shows it, part by part, of alternatives the HTML;
+        decoded anew on every call. The HTML is hostile: clean it before use.
+        """
+        parts = list(self._bodies)
+        return body_shown(parts, _decoder({}, parts))
 
 
 def parse(raw: bytes, *, truncated: bool = False) -> Parsed:

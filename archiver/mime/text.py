@@ -42,6 +42,21 @@ def body_html(parts: list[Part], decoder: Decoder) -> str:
     return "\n".join(decode_part(part, decoder) for part in parts if part.type == "text/html")
 
 
+def body_shown(parts: list[Part], decoder: Decoder) -> list[tuple[str, str]]:
+    """("html" | "text", content) of the body parts as a mail program shows them, in order: of alternatives the HTML.
+
+    The HTML is as the sender wrote it; text as `body_text` gives it, at most `TEXT_LIMIT` characters a part.
+    """
+    rich = {part.group for part in parts if part.group and part.type == "text/html" and part.encoded(_STUB).strip()}
+    shown: list[tuple[str, str]] = []
+    for part in parts:
+        if part.type == "text/html" and (not part.group or part.group in rich):
+            shown.append(("html", decode_part(part, decoder)))
+        elif part.type not in _HTML and part.group not in rich:
+            shown.append(("text", _clean(_read(part, decoder)).strip("\n")[:TEXT_LIMIT]))
+    return [(kind, content) for kind, content in shown if content.strip()]
+
+
 def _superfluous(parts: list[Part]) -> set[int]:
     """The HTML parts that say again what a plain part of their multipart/alternative says (RFC 2046 section 5.1.4)."""
     html: dict[int, int] = {}
