@@ -48,7 +48,7 @@ def problem(message: Outgoing, reason: str) -> Problem:
 
 
 class Exporter(Protocol):
-    """One form of export. A form is a class in a file of its own and a row in `exporters/table.py`."""
+    """One form of export. A form is a class in a file of its own and a row in `archiver/cli/forms/table.py`."""
 
     def export(self, messages: Iterable[Outgoing], target: Path) -> Report:
         """Write the messages below the folder `target`, creating it if needed; existing files are never overwritten.

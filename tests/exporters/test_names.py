@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.errors import ConfigError
 from exporters.names import FOLDER_LIMIT, Directory, folded, safe_name
-from exporters.table import EXPORTERS, exporter
 
 
 @pytest.mark.parametrize(
@@ -66,10 +64,3 @@ def test_no_two_folders_share_a_directory_or_a_file(folders: list[tuple[str, str
 
 def test_deep_folders_are_joined() -> None:
     assert len(Directory().path("a", "x/" * 500).parts) == 13
-
-
-def test_table() -> None:
-    assert all(type(exporter(name)) is EXPORTERS[name] for name in EXPORTERS)
-    with pytest.raises(ConfigError, match="'docx'") as caught:
-        exporter("docx")
-    assert "eml, mbox" in caught.value.hint
