@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(
     session: Session,
+    /,
     query: tuple[str, ...],
     form: str,
     target: Path,
