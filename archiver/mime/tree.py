@@ -28,7 +28,7 @@ class Part:
     """A leaf: its body is raw[start:end], still transfer-encoded. Parameters are raw latin-1 values.
 
     group: number of the multipart/alternative it belongs to, 0 for none. related: whether it lies in a
-    multipart/related.
+    multipart/related. embedder: the embedded message it lies in, None in the outermost one.
     """
 
     raw: bytes
@@ -43,6 +43,7 @@ class Part:
     group: int
     related: bool
     root: bool = False
+    embedder: Part | None = None
 
     def encoded(self, limit: int | None = None) -> bytes:
         """The body as it stands in the message, at most `limit` bytes."""
@@ -61,6 +62,7 @@ class _Place:
     group: int = 0
     related: bool = False
     default: str = "text/plain"
+    embedder: Part | None = None
 
 
 class Tree:
@@ -120,6 +122,7 @@ class Tree:
             place.group,
             place.related,
             root,
+            place.embedder,
         )
 
     def _multipart(self, part: Part, place: _Place) -> None:
@@ -147,7 +150,8 @@ class Tree:
             self._groups += 1
             group = self._groups
         default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
-        return _Place(place.depth + 1, group, place.related or kind == "multipart/related", default)
+        related = place.related or kind == "multipart/related"
+        return _Place(place.depth + 1, group, related, default, place.embedder)
 
     def _sections(self, part: Part) -> list[tuple[int, int]]:
         """Start and end of every body part, from the stated boundary or, where that does not occur, from the first
@@ -184,7 +188,7 @@ class Tree:
         if place.depth >= DEPTH_LIMIT:
             self.defects[f"nested deeper than {DEPTH_LIMIT}"] = None
             return
-        inner = _Place(place.depth + 1)
+        inner = _Place(place.depth + 1, embedder=part)
         if not part.encoding:
             self._message(part.raw, part.start, part.end, inner)
             return
