@@ -60,11 +60,17 @@ class Verdict:
         return sorted([*self.faults, *(fault for store in self.stores for fault in store.faults)])
 
     @property
+    def unlocked(self) -> list[Fault]:
+        """What is not locked as its store promises, sorted by object. The bytes may be right."""
+        return sorted(fault for store in self.stores for fault in store.unlocked)
+
+    @property
     def exit_code(self) -> int:
-        """7 when anything is damaged or missing, 8 when a store could not be read, otherwise 0."""
+        """7 when anything is damaged or missing, 8 when a store could not be read or does not lock as it promises,
+        otherwise 0."""
         if self.all_faults:
             return 7
-        return 8 if any(store.error for store in self.stores) else 0
+        return 8 if self.unlocked or any(store.error for store in self.stores) else 0
 
 
 def check(
@@ -93,7 +99,7 @@ def check(
         raise AuthError("messages can only be read with the archive's keys", "Check on a machine that can read.")
     inventory = take(stores, root, heads)
     chosen = [store for store in stores if not only or store.url in only]
-    plans = [plan(store, inventory, level, budget, proofs) for store in chosen]
+    plans = [plan(store, inventory, level, budget, proofs, locks=True) for store in chosen]
     agree(_expenses(plans, inventory, read_data))
     for fault in inventory.faults:
         monitor.problem(Problem(fault.name, fault.reason))
@@ -126,6 +132,8 @@ def _remember(verdict: Verdict, inventory: Inventory, level: Level, proofs: Proo
     """Sum up what was ever read of each store, for the verdict and for `status`."""
     for store in verdict.stores:
         if store.error is None:
+            if store.protection:
+                proofs.note_locks(store.url, store.protection, store.locks, len(store.unlocked))
             found = verdict.proven[store.url] = _proven(inventory, proofs.known(store.url))
             proofs.note(store.url, level, len(store.faults), found.share, found.oldest)
 

@@ -17,6 +17,9 @@ CREATE TABLE IF NOT EXISTS proof(
 CREATE TABLE IF NOT EXISTS checked(
   store TEXT PRIMARY KEY, time TEXT NOT NULL, level TEXT NOT NULL, faults INTEGER NOT NULL, share REAL NOT NULL,
   oldest TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS locked(
+  store TEXT PRIMARY KEY, time TEXT NOT NULL, protection TEXT NOT NULL, looked INTEGER NOT NULL,
+  lacking INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -31,6 +34,17 @@ class Checked:
     share: float
     oldest: str | None
     read: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What the last check saw of a store's protection against deletion. protection: in words · looked, lacking: objects
+    whose lock was looked at, and those that lacked something."""
+
+    time: str
+    protection: str
+    looked: int
+    lacking: int
 
 
 class StateProofs:
@@ -67,6 +81,25 @@ class StateProofs:
                 "INSERT OR REPLACE INTO checked(store, time, level, faults, share, oldest) VALUES(?, ?, ?, ?, ?, ?)",
                 (store, self._time(), level.value, faults, share, oldest),
             )
+
+    def note_locks(self, store: str, protection: str, looked: int, lacking: int) -> None:
+        """A check has seen this. Where it looked at no object, what an earlier one saw of them stays."""
+        time = self._time()
+        with self._state.transaction() as db:
+            if looked:
+                row = (store, time, protection, looked, lacking)
+                db.execute("INSERT OR REPLACE INTO locked VALUES(?, ?, ?, ?, ?)", row)
+            else:
+                db.execute(
+                    "INSERT INTO locked VALUES(?1, ?2, ?3, 0, 0) "
+                    "ON CONFLICT(store) DO UPDATE SET protection = ?3, time = ?2",
+                    (store, time, protection),
+                )
+
+    def locked(self, store: str) -> Locked | None:
+        """What was seen of the store's protection, None where it can do nothing or was never checked."""
+        rows = self._state.rows("SELECT time, protection, looked, lacking FROM locked WHERE store = ?", (store,))
+        return Locked(*rows[0]) if rows else None
 
     def last(self, store: str) -> Checked | None:
         """The last check of the store, None before the first."""

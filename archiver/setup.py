@@ -10,7 +10,9 @@ from importlib.resources import files
 from archiver.config import Settings
 from archiver.errors import ConfigError
 from archiver.opening import WorkFolder
+from archiver.stores.abilities import protection
 from archiver.stores.interface import Store
+from archiver.stores.locks import Protection
 from archiver.stores.table import create_store
 from archiver.vault import keys, sheet
 from archiver.vault.commit import furnish
@@ -26,6 +28,8 @@ class Created:
     writer: str
     sheet_text: str
     sheet_html: str
+    protections: tuple[tuple[str, Protection], ...] = ()
+    """URL and protection against deletion of each store that can tell."""
 
 
 def create_archive(settings: Settings, passphrase: str, *, classic: bool, generated: bool) -> Created:
@@ -52,7 +56,8 @@ def create_archive(settings: Settings, passphrase: str, *, classic: bool, genera
         passphrase=passphrase if generated else None,
         classic=classic,
     )
-    return Created(made.archive, made.fingerprint, made.machine.writer, sheet.text(page), sheet.html(page))
+    protections = tuple((store.url, found) for store in stores if (found := protection(store)) is not None)
+    return Created(made.archive, made.fingerprint, made.machine.writer, sheet.text(page), sheet.html(page), protections)
 
 
 def documents() -> dict[str, bytes]:

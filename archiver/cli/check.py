@@ -91,7 +91,7 @@ def command(
     if json_:
         click.echo(as_json(_values(verdict, level)))
     else:
-        click.echo("\n".join(_lines(verdict)))
+        click.echo("\n".join(_lines(verdict, level)))
     click.echo(_told(verdict), err=json_)
     finish(verdict.exit_code)
 
@@ -147,6 +147,7 @@ def _values(verdict: Verdict, level: str) -> dict[str, Any]:
         "messages": verdict.messages,
         "stores": [_store_values(verdict, store) for store in verdict.stores],
         "faults": [fault_values(fault) for fault in verdict.all_faults],
+        "unlocked": [fault_values(fault) for fault in verdict.unlocked],
         "unnamed": [{"store": url, "name": name} for url, name in verdict.unnamed],
     }
 
@@ -160,6 +161,9 @@ def _store_values(verdict: Verdict, store: Audit) -> dict[str, Any]:
         "read": store.read,
         "read_size": store.read_size,
         "told": store.told,
+        "protection": store.protection or None,
+        "locks": store.locks,
+        "unlocked": len(store.unlocked),
         "verified": proven.share if proven else None,
         "oldest": proven.oldest if proven else None,
         "faults": len(store.faults),
@@ -172,7 +176,7 @@ def fault_values(fault: Fault) -> dict[str, Any]:
     return {"object": fault.name, "store": fault.store or None, "reason": fault.reason}
 
 
-def _lines(verdict: Verdict) -> Iterator[str]:
+def _lines(verdict: Verdict, level: str) -> Iterator[str]:
     columns: list[tuple[str, Callable[[Audit], str]]] = [
         ("Store", lambda store: store_name(store.url)),
         ("Sound objects", lambda store: number(store.sound)),
@@ -182,9 +186,20 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     if proven := verdict.proven:
         columns.append(("Ever read", lambda store: share(proven.get(store.url))))
         columns.append(("Oldest reading", lambda store: oldest(proven.get(store.url))))
+    if level == "provider":
+        columns.append(("Told by the provider", lambda store: number(store.told)))
+    if any(store.locks for store in verdict.stores):
+        columns.append(("Locks seen", lambda store: number(store.locks)))
+        columns.append(("Not as promised", lambda store: number(len(store.unlocked))))
     columns.append(("Faults", lambda store: number(len(store.faults))))
     rows = [[cell(store) for _, cell in columns] for store in verdict.stores]
     yield table([title for title, _ in columns], rows, numbers=(1, 2, 3, 4, len(columns) - 1))
+    for store in verdict.stores:
+        if store.protection:
+            yield f"{store_name(store.url)}: {store.protection}"
+        if level == "provider" and store.told < store.sound and store.error is None:
+            rest = plural(store.sound - store.told, "object")
+            yield f"{store_name(store.url)}: its provider told no SHA-256 of {rest}: names and sizes only"
 
 
 def share(proven: Proven | None) -> str:
@@ -205,8 +220,10 @@ def _told(verdict: Verdict) -> str:
         parts.append(f"{plural(verdict.messages, 'message')} read")
     if unread:
         parts.append(f"{plural(unread, 'store')} could not be read")
+    if verdict.unlocked:
+        parts.append(f"{plural(len(verdict.unlocked), 'object')} not locked as promised")
     if verdict.exit_code == 0:
         return f"sound: {', '.join(parts)}"
     return f"NOT sound (exit code {verdict.exit_code}): {', '.join(parts)}" + (
-        "; try: mailark repair" if faults else ""
+        "; try: mailark repair" if faults else "; try: mailark store lock" if verdict.unlocked else ""
     )

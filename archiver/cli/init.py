@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from archiver.cli.output import as_json, plural, store_name
+from archiver.cli.protection import protection_lines
 from archiver.cli.session import Session, ask, passphrase_in
 from archiver.config import Settings
 from archiver.errors import ConfigError, StoreError
@@ -57,6 +58,8 @@ def command(
     told = {"archive": created.archive, "fingerprint": created.fingerprint, "writer": created.writer}
     if json_:
         click.echo(as_json({**told, "sheets": [str(path) for path in sheets], "stores": list(settings.archive.stores)}))
+    for line in protection_lines(created.protections):
+        click.echo(line, err=True)
     click.echo(f"recovery sheet: {sheets[0]} and {sheets[1]}; print it, keep it elsewhere, delete the files", err=True)
     click.echo(f"complete: archive {created.archive} in {plural(len(settings.archive.stores), 'store')}", err=json_)
 

@@ -67,8 +67,9 @@ def _facts(archive: Archive) -> dict[str, Any]:
 
 
 def _store(proofs: StateProofs, url: str, lacks: list[tuple[int, str]]) -> dict[str, Any]:
-    """read: when an object was last read and right · verified: share of the bytes ever read, as of the last check."""
-    last = proofs.last(url)
+    """read: when an object was last read and right · verified: share of the bytes ever read, as of the last check ·
+    protection, locks, unlocked: Object Lock, how many objects' locks were looked at, and how many lack something."""
+    last, locked = proofs.last(url), proofs.locked(url)
     return {
         "url": url,
         "lacks": len(lacks),
@@ -78,6 +79,9 @@ def _store(proofs: StateProofs, url: str, lacks: list[tuple[int, str]]) -> dict[
         "read": last.read if last else None,
         "verified": last.share if last else None,
         "oldest": last.oldest if last else None,
+        "protection": locked.protection if locked else None,
+        "locks": locked.looked if locked else None,
+        "unlocked": locked.lacking if locked else None,
     }
 
 
@@ -115,6 +119,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     yield ""
     stores = ("Store", "Lacks", "Since", "Checked", "Faults", "Last read", "Ever read", "Oldest reading")
     yield table(stores, [_store_row(store) for store in facts["stores"]], numbers=(4, 6))
+    yield from (_protection(store) for store in facts["stores"] if store["protection"])
     for failed in facts["failed"]:
         place = f"{failed['account']}/{failed['folder']} UID {failed['uid']}"
         yield one_line(f"failed: {place}: {failed['reason']} ({plural(failed['attempts'], 'attempt')})")
@@ -132,6 +137,11 @@ def _store_row(store: dict[str, Any]) -> tuple[str, ...]:
         "-" if store["verified"] is None else f"{int(store['verified'] * 100)} %",
         _when(store["oldest"]),
     )
+
+
+def _protection(store: dict[str, Any]) -> str:
+    seen = f"{number(store['locks'])} locks seen, {number(store['unlocked'])} not as promised"
+    return f"{store_name(store['url'])}: {store['protection']}" + (f"; {seen}" if store["locks"] else "")
 
 
 def _lacks(store: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import click
 from archiver.cli.expenses import consent, only_told
 from archiver.cli.output import as_json, number, one_line, plural, size, store_name, table
 from archiver.cli.progress import watcher
+from archiver.cli.protection import protection_lines
 from archiver.cli.session import Session, finish
 from archiver.config import Settings, store_url
 from archiver.errors import ConfigError, StoreError
@@ -30,17 +31,25 @@ def command() -> None:
 def list_stores(session: Session, json_: bool) -> None:
     """List the configured stores, and whether each answers."""
     from archiver.opening import open_stores
+    from archiver.stores.abilities import protection
     from archiver.stores.unavailable import UnavailableStore
 
     settings = session.settings.archive
     stores = open_stores(settings.stores)
+    protections = [protection(store) for store in stores]
     errors = [str(store.error) if isinstance(store, UnavailableStore) else None for store in stores]
     if json_:
-        values = [{"url": url, "error": error} for url, error in zip(settings.stores, errors, strict=True)]
+        values = [
+            {"url": url, "error": error, "protection": str(found) if found else None}
+            for url, error, found in zip(settings.stores, errors, protections, strict=True)
+        ]
         click.echo(as_json({"copies": settings.copies, "stores": values}))
     else:
-        rows = [(store_name(url), error or "ready") for url, error in zip(settings.stores, errors, strict=True)]
-        click.echo(table(("Store", "State"), rows))
+        rows = [
+            (store_name(url), error or "ready", str(found) if found else "-")
+            for url, error, found in zip(settings.stores, errors, protections, strict=True)
+        ]
+        click.echo(table(("Store", "State", "Protection"), rows))
     dead = sum(error is not None for error in errors)
     click.echo(f"{plural(len(stores), 'store')}, {number(dead)} not ready, {settings.copies} copies wanted", err=json_)
     finish(StoreError.exit_code if dead else 0)
@@ -87,6 +96,7 @@ def add_store(session: Session, url: str, yes: bool, dry_run: bool, json_: bool)
 def _filled(settings: Settings, place: str, yes: bool, dry_run: bool, json_: bool) -> Filled:
     from archiver.moving import fill
     from archiver.opening import open_stores
+    from archiver.stores.abilities import protection
     from archiver.stores.table import create_store
     from archiver.vault.inventory import find_root
     from archiver.vault.signing import archive_id
@@ -95,7 +105,11 @@ def _filled(settings: Settings, place: str, yes: bool, dry_run: bool, json_: boo
     root = find_root(others)
     if dry_run:
         return fill(_as_it_is(place), others, root, watcher(), only_told(json_))
-    return fill(create_store(place, archive_id(root)), others, root, watcher(), consent(yes=yes))
+    new = create_store(place, archive_id(root))
+    if (found := protection(new)) is not None:
+        for line in protection_lines([(new.url, found)]):
+            click.echo(line, err=True)
+    return fill(new, others, root, watcher(), consent(yes=yes))
 
 
 def _as_it_is(place: str) -> Store:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from archiver.errors import MailarkError
 from archiver.stores.interface import Store
+from archiver.stores.locks import Lock, Protection
 
 
 @runtime_checkable
@@ -26,6 +29,28 @@ class Checksums(Protocol):
         """
 
 
+@runtime_checkable
+class Locks(Protocol):
+    """A store that can keep objects from being deleted. Every method raises what the store raises."""
+
+    url: str
+
+    def protection(self) -> Protection:
+        """What the place as a whole does; asked once."""
+
+    def lock(self, name: str) -> Lock:
+        """What the object really carries: one request, or two."""
+
+    def promised(self, name: str, written: datetime | None) -> Lock:
+        """The retention an object put at `written` should carry."""
+
+    def hold(self, name: str, *, on: bool) -> None:
+        """Set or lift the object's legal hold: one request."""
+
+    def retain(self, name: str, lock: Lock) -> None:
+        """Give the object the mode and end of `lock`: one request."""
+
+
 def parallel(store: Store) -> int:
     """How many objects to put into the store at once."""
     return max(1, store.parallel) if isinstance(store, Parallel) else 1
@@ -34,6 +59,16 @@ def parallel(store: Store) -> int:
 def checksum(store: Store, name: str) -> str | None:
     """The provider's SHA-256 of the object in hex; None when the provider cannot tell."""
     return store.checksum(name) if isinstance(store, Checksums) else None
+
+
+def protection(store: Store) -> Protection | None:
+    """What the store's place does against deletion; None for a store that has no such thing, or does not tell."""
+    if not isinstance(store, Locks):
+        return None
+    try:
+        return store.protection()
+    except MailarkError:
+        return None
 
 
 def is_local(url: str) -> bool:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 
 from archiver.errors import ObjectMissingError, StoreError
 from archiver.stores import marker, s3_lock
 from archiver.stores.interface import Data, Stat, checked_name, checked_prefix
+from archiver.stores.locks import Lock, Protection
 from archiver.stores.marker import MARKER
 from archiver.stores.s3_client import ATTEMPTS, Client, code_of, connect, edge, status_of
 from archiver.stores.s3_objects import Body, Objects
@@ -40,6 +42,8 @@ class S3Store:
         self._objects = Objects(place, client)
         self._marker = b""
         self._obeys: bool | None = None
+        self._trusted: bool | None = None
+        self._protection: Protection | None = None
         self._deciding = threading.Lock()
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
@@ -80,9 +84,38 @@ class S3Store:
             raise marker.not_a_store(self.url) from None
         return marker.archive_in(self._marker, self.url)
 
-    def protection(self) -> s3_lock.Protection:
-        """What the bucket does against deletion and overwriting."""
-        return s3_lock.protection(self.client, self.place)
+    def protection(self) -> Protection:
+        """What the bucket does against deletion and overwriting; asked once."""
+        if self._protection is None:
+            self._protection = s3_lock.protection(self.client, self.place)
+        return self._protection
+
+    def lock(self, name: str) -> Lock:
+        """The retention and hold that the object really carries; ObjectMissingError."""
+        return s3_lock.lock_of(self.client, self.place, self._checked(name))
+
+    def promised(self, name: str, written: datetime | None) -> Lock:
+        """The retention that an object put at `written` should carry."""
+        return s3_lock.promised(self.place, self.protection(), name, written)
+
+    def hold(self, name: str, *, on: bool) -> None:
+        """Set or lift the object's legal hold."""
+        s3_lock.hold(self.client, self.place, self._checked(name), on=on)
+
+    def retain(self, name: str, lock: Lock) -> None:
+        """Give an object that is there already the retention of `lock`."""
+        s3_lock.retain(self.client, self.place, self._checked(name), lock)
+
+    def checksum(self, name: str) -> str | None:
+        """SHA-256 in hex as the service verified it at the put; None where it is not told, or not to be believed.
+
+        A service that ignores If-None-Match is one of those that record any checksum they are told. Whether it does is
+        asked on the marker: a put of the same bytes. ObjectMissingError if absent.
+        """
+        self._checked(name)
+        with edge(self.url, name):
+            told = self._objects.told(name)
+            return told if told and self._believed() else None
 
     def put_if_absent(self, name: str, data: Data) -> bool:
         self._checked(name)
@@ -139,6 +172,17 @@ class S3Store:
                         raise
                     self._obeys = False
             return self._obeys
+
+    def _believed(self) -> bool:
+        """Whether what the service tells of checksums counts; keys that may not put leave it open, and then not."""
+        if self._trusted is None:
+            try:
+                self._trusted = self._obeys_conditions()
+            except self.client.exceptions.ClientError as error:
+                if status_of(error) != 403:
+                    raise
+                self._trusted = False
+        return self._trusted
 
     def _put_carefully(self, name: str, body: Body) -> bool:
         """Look, put, read back and compare. Two machines could pass the look at once; two threads cannot.

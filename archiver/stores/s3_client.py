@@ -24,6 +24,9 @@ READ_TIMEOUT = 60
 
 CONNECTIONS = 16
 
+GONE = {"NoSuchKey", "404", "NotFound"}
+"""What is answered for an object that is not there."""
+
 _THROTTLED = {"SlowDown", "503", "429", "RequestLimitExceeded", "TooManyRequests", "TooManyRequestsException"}
 _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507", "ServiceQuotaExceededException"}
 _REFUSED = {"AccessDenied", "403", "AllAccessDisabled", "UnauthorizedAccess", "MethodNotAllowed"}

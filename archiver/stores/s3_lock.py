@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from archiver.errors import StoreError
-from archiver.stores.s3_client import Client, code_of, edge
+from archiver.errors import ObjectMissingError, StoreError
+from archiver.stores.locks import Lock, Protection
+from archiver.stores.s3_client import GONE, Client, code_of, edge
 from archiver.stores.s3_place import Place
 
 _NONE = {
@@ -18,22 +19,6 @@ _NONE = {
     "MethodNotAllowed",
 }
 """What services answer that have no Object Lock, or none on this bucket."""
-
-
-@dataclass(frozen=True, slots=True)
-class Protection:
-    """A bucket's versioning and Object Lock; `mode` and `days` are its default retention ("" and 0: none)."""
-
-    versioned: bool
-    lockable: bool
-    mode: str = ""
-    days: int = 0
-
-    def __str__(self) -> str:
-        if not self.lockable:
-            return "versioned, no Object Lock" if self.versioned else "neither versioned nor locked"
-        default = f"{self.mode.lower()} for {self.days} days by default" if self.mode else "no default retention"
-        return f"versioned, Object Lock, {default}"
 
 
 def protection(client: Client, place: Place) -> Protection:
@@ -48,7 +33,8 @@ def protection(client: Client, place: Place) -> Protection:
         lock = _lock(client, place)
         rule = lock.get("Rule", {}).get("DefaultRetention", {})
         days = int(rule.get("Days") or 365 * int(rule.get("Years") or 0))
-        return Protection(versioned, lock.get("ObjectLockEnabled") == "Enabled", str(rule.get("Mode", "")), days)
+        enabled = lock.get("ObjectLockEnabled") == "Enabled"
+        return Protection(versioned, enabled, str(rule.get("Mode", "")), days, place.promise())
 
 
 def require(client: Client, place: Place) -> None:
@@ -61,6 +47,51 @@ def require(client: Client, place: Place) -> None:
         raise StoreError(
             f"{place.url}: retention is wanted, and the bucket has no Object Lock",
             "Turn Object Lock on for the bucket, or take retention out of the URL.",
+        )
+
+
+def lock_of(client: Client, place: Place, name: str) -> Lock:
+    """The lock of the object's current version; ObjectMissingError if absent.
+
+    One request, and a second one for an object that shows no retention: a HEAD does not show it to whoever lacks
+    s3:GetObjectRetention, and that is no proof that there is none.
+    """
+    with edge(place.url, name):
+        try:
+            head = client.head_object(Bucket=place.bucket, Key=place.key(name))
+        except client.exceptions.ClientError as error:
+            if code_of(error) in GONE:
+                raise ObjectMissingError(f"{place.url} does not hold {name}") from None
+            raise
+        mode, until = head.get("ObjectLockMode", ""), head.get("ObjectLockRetainUntilDate")
+        if not mode:
+            mode, until = _retention(client, place, name)
+        return Lock(str(mode), until, head.get("ObjectLockLegalHoldStatus") == "ON", head["LastModified"])
+
+
+def promised(place: Place, protection: Protection, name: str, written: datetime | None) -> Lock:
+    """The retention that the URL, else the bucket's default, gives to an object put at `written`.
+
+    The default may be younger than the object, so no day is asked of it. A day of grace, for the clocks of this machine
+    and of the service may stand on two sides of a new year.
+    """
+    if place.years:
+        put = written - timedelta(days=1) if written else None
+        return Lock(place.lock.upper(), place.retained_until(name, put))
+    return Lock(protection.mode if protection.lockable else "")
+
+
+def retain(client: Client, place: Place, name: str, lock: Lock) -> None:
+    """Give the object's current version this retention (needs s3:PutObjectRetention).
+
+    It can be made longer, not shorter: StoreError where the service refuses.
+    """
+    with edge(place.url, name):
+        client.put_object_retention(
+            Bucket=place.bucket,
+            Key=place.key(name),
+            Retention={"Mode": lock.mode, "RetainUntilDate": lock.until},
+            ChecksumAlgorithm="SHA256",
         )
 
 
@@ -94,6 +125,16 @@ def purge(client: Client, place: Place, name: str) -> int:
         for version in found:
             client.delete_object(Bucket=place.bucket, Key=key, VersionId=version)
     return len(found)
+
+
+def _retention(client: Client, place: Place, name: str) -> tuple[str, datetime | None]:
+    try:
+        found = client.get_object_retention(Bucket=place.bucket, Key=place.key(name)).get("Retention") or {}
+    except client.exceptions.ClientError as error:
+        if code_of(error) not in _NONE:
+            raise
+        return "", None
+    return str(found.get("Mode", "")), found.get("RetainUntilDate")
 
 
 def _lock(client: Client, place: Place) -> dict[str, Any]:

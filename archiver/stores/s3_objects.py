@@ -9,6 +9,7 @@ import base64
 import hashlib
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,14 +20,14 @@ from typing import Any, TypeVar
 
 from archiver.errors import ObjectMissingError, QuotaError, StoreError
 from archiver.stores.interface import Data, Stat
-from archiver.stores.s3_client import ATTEMPTS, Client, code_of, edge, status_of, was_cut
+from archiver.stores.s3_client import ATTEMPTS, GONE, Client, code_of, edge, status_of, was_cut
 from archiver.stores.s3_place import Place
 
 RESTORED_DAYS = 7
 """How long an object that was asked back from a cold class stays readable."""
 
 _CHUNK = 1 << 20
-_GONE = {"NoSuchKey", "404", "NotFound"}
+_A_SHA256 = re.compile(r"[A-Za-z0-9+/]{43}=")
 
 Readable = BufferedReader | BytesIO
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class Objects:
         try:
             return int(self._call(self.client.head_object, name)["ContentLength"])
         except self.client.exceptions.ClientError as error:
-            if code_of(error) in _GONE:
+            if code_of(error) in GONE:
                 return None
             raise
 
@@ -103,6 +104,22 @@ class Objects:
             while piece := file.read(_CHUNK):
                 digest.update(piece)
         return digest.digest()
+
+    def told(self, name: str) -> str | None:
+        """The SHA-256 in hex that the service recorded of the whole object at its put, by HEAD; None where it has none.
+
+        ObjectMissingError. https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+        """
+        try:
+            head = self._call(self.client.head_object, name, ChecksumMode="ENABLED")
+        except self.client.exceptions.ClientError as error:
+            if code_of(error) in GONE:
+                raise self.missing(name) from None
+            raise
+        text = str(head.get("ChecksumSHA256", ""))
+        if head.get("ChecksumType", "FULL_OBJECT") != "FULL_OBJECT" or not _A_SHA256.fullmatch(text):
+            return None  # of a multipart upload: a hash of hashes, with "-<parts>" behind it
+        return base64.b64decode(text).hex()
 
     def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
         """The range, asked for again when the connection breaks in the middle of it; empty beyond the end.
@@ -147,7 +164,7 @@ class Objects:
         try:
             answer = self._call(self.client.get_object, name, **wanted)
         except self.client.exceptions.ClientError as error:
-            if code_of(error) in _GONE:
+            if code_of(error) in GONE:
                 raise self.missing(name) from None
             if code_of(error) == "InvalidRange" or status_of(error) == 416:
                 return b""

@@ -61,6 +61,10 @@ class Place:
         told = {"ServerSideEncryption": self.sse, "SSEKMSKeyId": self.kms_key}
         return {name: value for name, value in told.items() if value}
 
+    def promise(self) -> str:
+        """The retention that the URL asks for, in words; "" for none."""
+        return f"{self.lock} until {self.years} years after the end of its era" if self.years else ""
+
     def retained_until(self, name: str, now: datetime | None = None) -> datetime:
         """`years` after the end of the object's era; what belongs to no era counts as of this year."""
         era = _ERA.match(name)

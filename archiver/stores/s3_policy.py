@@ -32,7 +32,9 @@ def _bucket(place: Place) -> Statement:
 
 
 def _read(place: Place) -> Statement:
-    return _allow("ReadObjects", ["s3:GetObject"], f"{_arn(place)}/{place.prefix}*")
+    """With what `check` needs to see whether an object is retained or held."""
+    actions = ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectLegalHold"]
+    return _allow("ReadObjects", actions, f"{_arn(place)}/{place.prefix}*")
 
 
 def _add(place: Place) -> Statement:

@@ -28,7 +28,9 @@ class Audit:
     """One store: how many objects and bytes are sound as far as was looked, its faults, and why it could not be read
     to its end.
 
-    read, read_size: objects and bytes that were read whole now · told: objects whose SHA-256 the provider told.
+    read, read_size: objects and bytes that were read whole now · told: objects whose SHA-256 the provider told ·
+    protection: what the place does against deletion, in words, "" where it can do nothing · locks: objects whose lock
+    was looked at · unlocked: those that lack something of what is promised; their bytes may be right.
     """
 
     url: str
@@ -39,6 +41,9 @@ class Audit:
     read: int = 0
     read_size: int = 0
     told: int = 0
+    protection: str = ""
+    locks: int = 0
+    unlocked: list[Fault] = field(default_factory=list)
 
 
 class SoundStore:
@@ -92,6 +97,8 @@ class _StoreAudit:
         self._plan, self._store, self._monitor, self._proofs = plan, plan.store, monitor, proofs
         self._listed = inventory.listed.get(plan.store.url, {})
         self._found = Audit(plan.store.url, error=inventory.failed.get(plan.store.url))
+        if plan.guard is not None:
+            self._found.protection = str(plan.guard.protection)
         self._proven: list[ObjectRef] = []
 
     def run(self) -> Audit:
@@ -106,6 +113,8 @@ class _StoreAudit:
                 reason = f"cannot be read: {error}"
                 failures += 1
             self._note(ref, reason)
+            if not reason and number < plan.locks:
+                self._see_lock(ref)
             self._monitor.advance(url, 1, ref.size if number < plan.read else 0)
             if failures == GIVE_UP:
                 found.error = StoreError(f"{url}: {GIVE_UP} objects in a row could not be read", "Mend the store.")
@@ -134,6 +143,18 @@ class _StoreAudit:
         told = checksum(self._store, ref.name) if self._plan.level is Level.PROVIDER else None
         self._found.told += told is not None
         return "" if told in (None, ref.sha256) else "wrong bytes (the provider's SHA-256 differs)"
+
+    def _see_lock(self, ref: ObjectRef) -> None:
+        if self._plan.guard is None:
+            return
+        try:
+            reason = self._plan.guard.shortfall(ref.name)
+        except MailarkError as error:
+            reason = f"its lock cannot be told: {error}"
+        self._found.locks += 1
+        if reason:
+            self._found.unlocked.append(Fault(ref.name, self._store.url, reason))
+            self._monitor.problem(Problem(f"{self._store.url} {ref.name}", reason))
 
     def _note(self, ref: ObjectRef, reason: str) -> None:
         if not reason:

@@ -10,6 +10,8 @@ from typing import Protocol
 
 from archiver.stores.interface import Store
 from archiver.vault.copying import CHUNK
+from archiver.vault.guard import REQUESTS, Guard, guard_of
+from archiver.vault.holds import standing
 from archiver.vault.inventory import Inventory
 from archiver.vault.manifest import ObjectRef
 
@@ -48,6 +50,9 @@ class Proofs(Protocol):
     def note(self, store: str, level: Level, faults: int, share: float, oldest: str | None) -> None:
         """A check of the store has ended: faults, share of the bytes ever read, time of the oldest proof."""
 
+    def note_locks(self, store: str, protection: str, looked: int, lacking: int) -> None:
+        """What the place does against deletion, how many objects' locks were looked at, and how many lack something."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expense:
@@ -74,12 +79,14 @@ def cost_of_reading(url: str, refs: Iterable[ObjectRef]) -> Expense:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A store, the objects it should hold in the order of their treatment, and how many of them are read."""
+    """A store, the objects it should hold in the order of their treatment, how many of them are read, and what the
+    store promises against deletion (None: nothing, or nobody asks)."""
 
     store: Store
     level: Level
     expected: Sequence[ObjectRef]
     read: int
+    guard: Guard | None = None
 
     @property
     def reads(self) -> Sequence[ObjectRef]:
@@ -87,29 +94,47 @@ class Plan:
         return self.expected[: self.read]
 
     @property
+    def locks(self) -> int:
+        """Of how many objects, from the first on, the lock is asked: of those that are looked at one by one anyway."""
+        if self.guard is None or not self.guard.promises or self.level is Level.NAMES:
+            return 0
+        return self.read if self.level is Level.FULL else len(self.expected)
+
+    @property
     def expense(self) -> Expense:
         """What it costs beyond the listing, which is made before."""
         asked = len(self.expected) if self.level is Level.PROVIDER else 0
+        asked += REQUESTS * self.locks
         return cost_of_reading(self.store.url, self.reads).plus(Expense(self.store.url, asked))
 
 
-def plan(store: Store, inventory: Inventory, level: Level, budget: int | None, proofs: Proofs | None) -> Plan:
+def plan(
+    store: Store,
+    inventory: Inventory,
+    level: Level,
+    budget: int | None,
+    proofs: Proofs | None,
+    *,
+    locks: bool = False,
+) -> Plan:
     """Everything the store should hold. What was never read comes first, then what was read longest ago.
 
     budget: bytes that may be read; one object is read even if it alone has more. Without `proofs` nothing is
-    remembered: with a budget the objects are taken at random, so that every one has its turn sooner or later.
+    remembered: with a budget the objects are taken at random, so that every one has its turn sooner or later. locks:
+    look at their Object Lock as well, where the store promises one.
     """
     if store.url in inventory.failed:
         return Plan(store, level, (), 0)
     expected = sorted(inventory.objects.values(), key=lambda ref: ref.name)
+    guard = guard_of(store, standing(inventory.manifests)) if locks else None
     if level is not Level.FULL:
-        return Plan(store, level, expected, 0)
+        return Plan(store, level, expected, 0, guard)
     if proofs is not None:
         known = proofs.known(store.url)
         expected.sort(key=lambda ref: _last_read(known, ref))
     elif budget is not None:
         random.shuffle(expected)
-    return Plan(store, level, expected, len(expected) if budget is None else _within(budget, expected))
+    return Plan(store, level, expected, len(expected) if budget is None else _within(budget, expected), guard)
 
 
 def _last_read(known: Mapping[str, Proof], ref: ObjectRef) -> str:

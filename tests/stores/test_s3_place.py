@@ -106,6 +106,8 @@ def test_the_policy_allows_to_look_read_and_add_and_nothing_else() -> None:
         "s3:GetBucketObjectLockConfiguration",
         "s3:GetBucketVersioning",
         "s3:GetObject",
+        "s3:GetObjectRetention",
+        "s3:GetObjectLegalHold",
         "s3:PutObject",
     }
     by_name = {statement["Sid"]: statement for statement in document["Statement"]}
