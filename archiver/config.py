@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from archiver.amounts import Window, parse_rate, parse_window
+from archiver.authenticity.lookup import server
 from archiver.errors import ConfigError
 from archiver.secrets import Secret, secret_of
 from archiver.sources.providers import PROVIDERS, provider_of
@@ -33,7 +34,8 @@ class ArchiveSettings:
     """Where the archive lives: URLs of stores, how many must confirm a commit (`copies`), and the work folder.
 
     upload_limit: bytes a second that stores elsewhere share · window: the hours in which `backup` may send ·
-    straggler_wait: seconds a run waits for the other stores once `copies` of them have everything.
+    straggler_wait: seconds a run waits for the other stores once `copies` of them have everything · dkim: check the
+    signatures of new messages · dns: servers to ask for their keys ("address" or "address:port"), none: the machine's.
     """
 
     stores: tuple[str, ...]
@@ -43,6 +45,8 @@ class ArchiveSettings:
     upload_limit: int | None = None
     window: Window | None = None
     straggler_wait: int = STRAGGLER_WAIT
+    dkim: bool = True
+    dns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +174,21 @@ def _archive(table: Table, folder: Path) -> ArchiveSettings:
     passphrase = secret_of(table, "passphrase", "the archive's passphrase", "passphrase", folder, required=False)
     limit, window = _read_as(table, "upload_limit", parse_rate), _read_as(table, "window", parse_window)
     wait = table.number("straggler_wait", STRAGGLER_WAIT, 0, 24 * 3600)
+    dkim, servers = table.flag("dkim", True), _dns(table)
     table.finish()
     work_folder = folder / Path(work).expanduser() if work else default_work()
-    return ArchiveSettings(stores, copies, work_folder, passphrase, limit, window, wait)
+    return ArchiveSettings(stores, copies, work_folder, passphrase, limit, window, wait, dkim, servers)
+
+
+def _dns(table: Table) -> tuple[str, ...]:
+    """Servers in the form that look-ups take."""
+    given = table.strings("dns")
+    for one in given:
+        try:
+            server(one)
+        except ValueError as error:
+            table.wrong("dns", f'"{one}" {error}')
+    return given
 
 
 def _read_as(table: Table, key: str, read: Callable[[str], T]) -> T | None:

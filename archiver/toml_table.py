@@ -136,6 +136,14 @@ class Table:
             return default
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value = self._get(key)
+        if value is not None and not isinstance(value, bool):
+            self.wrong(key, f"must be true or false, not {_kind(value)}")
+            return default
+        return default if value is None else value
+
     def strings(self, key: str, *, required: bool = False) -> tuple[str, ...]:
         """A list of strings that are not empty."""
         value = self._get(key, required)

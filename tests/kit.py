@@ -35,7 +35,7 @@ def memory_stores(number: int = 2) -> list[Store]:
 
 
 def settings_of(folder: Path, stores: Sequence[Store], accounts: Sequence[AccountSettings], copies: int) -> Settings:
-    archive = ArchiveSettings(tuple(store.url for store in stores), copies, folder / "work", None)
+    archive = ArchiveSettings(tuple(store.url for store in stores), copies, folder / "work", None, dkim=False)
     return Settings(folder / "mailark.toml", archive, tuple(accounts))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from archiver.authenticity.checker import Checker, Examination
 from archiver.backup.linking import Link, key_of
 from archiver.catalog import lines
 from archiver.entries import entry_of
@@ -24,6 +25,7 @@ from archiver.model import (
     MessageEntry,
     MessageId,
     PlaceEntry,
+    Verdict,
 )
 from archiver.state import Batch, FolderState, PackRecord, State
 from archiver.vault import zstd
@@ -55,13 +57,15 @@ class _Open:
     segments: set[str] = field(default_factory=set)
     entries: list[Entry] = field(default_factory=list)
     text: int = 0
+    examined: dict[MessageId, Examination] = field(default_factory=dict)
     record: Batch = field(default_factory=lambda: Batch(""))
 
 
 class Intake:
     """Takes messages from any number of threads; raises again in all of them what broke it in one.
 
-    feed: called with each durable batch's catalog lines (a document of JSONL), in the order of the batches.
+    feed: called with each durable batch's catalog lines (a document of JSONL), in the order of the batches ·
+    signatures: checks those of new messages; None: nobody does.
     """
 
     def __init__(
@@ -71,7 +75,9 @@ class Intake:
         spool: Path,
         feed: Callable[[bytes], None],
         now: Callable[[], datetime],
+        signatures: Checker | None = None,
     ) -> None:
+        self._signatures = signatures
         self._machine, self._state, self._spool, self._feed, self._now = machine, state, spool, feed, now
         self._lock = threading.RLock()
         self._large = threading.Lock()
@@ -88,11 +94,14 @@ class Intake:
         fresh = not self._holds(message)
         with self._large if len(fetched.body) >= LARGE else nullcontext():
             prepared = self._prepare(message, fetched.body) if fresh else None
+            examined = self._signatures.examine(fetched.body) if fresh and self._signatures is not None else None
         with self._lock:
             self._raise_if_broken()
             fresh = prepared is not None and not self._holds(message)
             if fresh and prepared is not None:
                 self._store(message, fetched.body, prepared)
+                if examined is not None:
+                    self._open.examined[message] = examined
             self._place(folder, fetched, message)
             if self._full():
                 self._seal()
@@ -217,7 +226,17 @@ class Intake:
         batch.record.pack = PackRecord(sealed.name, sealed.sha256, sealed.size, sealed.path)
         batch.record.messages = batch.messages
         batch.record.segments = sorted(batch.segments)
-        return [replace(e, pack=sealed.name) if isinstance(e, MessageEntry) else e for e in batch.entries]
+        verdicts = self._verdicts(batch.examined)
+        return [
+            replace(e, pack=sealed.name, verdicts=verdicts.get(e.id, ())) if isinstance(e, MessageEntry) else e
+            for e in batch.entries
+        ]
+
+    def _verdicts(self, examined: dict[MessageId, Examination]) -> dict[MessageId, tuple[Verdict, ...]]:
+        """By now DNS has answered, as a rule."""
+        if self._signatures is None:
+            return {}
+        return dict(zip(examined, self._signatures.verdicts(list(examined.values())), strict=True))
 
     def _raise_if_broken(self) -> None:
         if self._broken is not None:

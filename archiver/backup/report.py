@@ -70,7 +70,10 @@ class StoreReport:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """The whole run. `settled` is false when fewer than `copies` stores hold everything that was archived."""
+    """The whole run. `settled` is false when fewer than `copies` stores hold everything that was archived.
+
+    notes: what an administrator should know of it, though no message is missing.
+    """
 
     started: datetime
     ended: datetime
@@ -80,6 +83,7 @@ class RunReport:
     error: MailarkError | None = None
     catalog_problem: str = ""
     dry_run: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -104,6 +108,7 @@ class RunReport:
             "settled": self.settled,
             "error": _error(self.error),
             "catalog_problem": self.catalog_problem,
+            "notes": list(self.notes),
             "accounts": [_account(account) for account in self.accounts],
             "stores": [asdict(store) for store in self.stores],
         }

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
 
+from archiver.authenticity.checker import Checker
+from archiver.authenticity.lookup import DnsFinder
 from archiver.backup.account import AccountWalk
 from archiver.backup.commits import Committer
 from archiver.backup.feed import CatalogFeed, Indexer
@@ -19,8 +21,9 @@ from archiver.backup.pacing import Pacing
 from archiver.backup.preview import preview
 from archiver.backup.report import AccountReport, RunReport, StoreReport
 from archiver.catalog.process import CatalogProcess
-from archiver.config import AccountSettings
+from archiver.config import AccountSettings, ArchiveSettings
 from archiver.errors import ConfigError, MailarkError, QuotaError
+from archiver.model import Problem
 from archiver.monitor import Monitor
 from archiver.opening import Archive
 from archiver.sources.imap import ImapSource
@@ -82,16 +85,26 @@ def backup(
     feed = CatalogFeed(indexer or process, archive.machine.writer)
     committer = Committer(archive, pacing.stores(archive.stores), feed, monitor, now)
 
+    checker = _checker(archive.settings.archive, now)
+
+    def intake() -> Intake:
+        return Intake(archive.machine, archive.state, archive.work.spool, committer.batch, now, checker)
+
     def walk(intake: Intake, settings: AccountSettings, stop: threading.Event) -> AccountReport:
         wants, full = options.wants, options.full
         return AccountWalk(settings, archive.state, intake, monitor, connect, now, wants, full, stop).run()
 
     try:
-        walked, failure = _run(archive, accounts, committer, pacing, walk, now)
+        walked, failure = _run(accounts, committer, pacing, intake, walk)
     finally:
         committer.close()
+        if checker is not None:
+            checker.close()
     feed.close(process)
     report = _report(committer, feed, pacing, tuple(walked), failure, started, now())
+    if checker is not None and (shortfall := checker.shortfall()):
+        monitor.problem(Problem("signatures", shortfall))
+        report = replace(report, notes=(shortfall,))
     return _kept(archive, number, report)
 
 
@@ -104,13 +117,16 @@ def _kept(archive: Archive, number: int, report: RunReport) -> RunReport:
     return report
 
 
+def _checker(settings: ArchiveSettings, now: Callable[[], datetime]) -> Checker | None:
+    return Checker(DnsFinder(settings.dns), now) if settings.dkim else None
+
+
 def _run(
-    archive: Archive,
     accounts: list[AccountSettings],
     committer: Committer,
     pacing: Pacing,
+    new_intake: Callable[[], Intake],
     walk: Callable[[Intake, AccountSettings, threading.Event], AccountReport],
-    now: Callable[[], datetime],
 ) -> tuple[list[AccountReport], MailarkError | None]:
     """Everything between begin and report; what fails as a whole is returned beside what was walked."""
     walked: list[AccountReport] = []
@@ -118,7 +134,7 @@ def _run(
     try:
         pacing.check()
         committer.resume()
-        intake = Intake(archive.machine, archive.state, archive.work.spool, committer.batch, now)
+        intake = new_intake()
         with pacing.stopping(stop):
             walked = _side_by_side(partial(walk, intake), accounts, stop)
         intake.flush()

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from archiver.catalog.lines import stamp
+from archiver.catalog.lines import stamp, verdict_texts
 from archiver.catalog.tokens import indexed
 from archiver.model import (
     Address,
@@ -30,12 +30,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 _MESSAGE = """
-    INSERT INTO messages (id, pack, size, moment, date, message_id, subject, senders, recipients, attachments)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO messages (id, pack, size, moment, date, message_id, subject, senders, recipients, attachments, verdicts)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET
         pack = excluded.pack, size = excluded.size, moment = coalesce(excluded.moment, moment), date = excluded.date,
         message_id = excluded.message_id, subject = excluded.subject, senders = excluded.senders,
-        recipients = excluded.recipients, attachments = excluded.attachments
+        recipients = excluded.recipients, attachments = excluded.attachments, verdicts = excluded.verdicts
     WHERE pack IS NULL
     RETURNING number"""
 _TEXT = "INSERT INTO texts (rowid, subject, sender, recipient, cc, filename, text) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -79,7 +79,7 @@ def clean(text: str) -> str:
 
 
 class Intake:
-    """Feeds lines into the tables through one connection. Remembers the numbers of folders and packs."""
+    """Feeds lines into the tables through one connection. Remembers the numbers of folders, packs and keys."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -129,7 +129,15 @@ class Intake:
             _json([(one.name, one.addr) for one in entry.from_]),
             _json([(one.name, one.addr) for one in entry.to]),
             _json(attachments) if attachments else None,
+            _json(self._verdicts(entry)) if entry.verdicts else None,
         )
+
+    def _verdicts(self, entry: MessageEntry) -> list[list[str | int]]:
+        """Method and result first: queries look for these."""
+        select, insert = "SELECT number FROM dns_keys WHERE record = ?", "INSERT INTO dns_keys (record) VALUES (?)"
+        return [
+            [*values, self._number(select, insert, key) if key else 0] for *values, key in verdict_texts(entry.verdicts)
+        ]
 
     def _epochs(self, entries: list[FolderEntry]) -> None:
         self._many(_EPOCH, ((*self._at(one), one.uidvalidity, micros(one.seen)) for one in entries))
@@ -169,8 +177,8 @@ class Intake:
         return self._number(select, insert, one.account, one.folder), one.epoch
 
     def _number(self, select: str, insert: str, *names: str) -> int:
-        """The number of a folder or pack, made when it is new."""
-        known = self._numbers.get(names)
+        """The number of a folder, pack or key, made when it is new."""
+        known = self._numbers.get((select, *names))
         if known is not None:
             return known
         values = tuple(map(clean, names))
@@ -178,7 +186,7 @@ class Intake:
         if found is None:
             self._connection.execute(insert, values)
         number = int(found[0]) if found else self._connection.last_insert_rowid()
-        self._numbers[names] = number
+        self._numbers[select, *names] = number
         return number
 
 

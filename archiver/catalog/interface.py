@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from archiver.model import Address, AttachmentInfo, Entry, MessageId, Place
+from archiver.model import Address, AttachmentInfo, Entry, MessageId, Place, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Hit:
     message_id: str
     attachments: tuple[AttachmentInfo, ...]
     places: tuple[Place, ...]
+    verdicts: tuple[Verdict, ...] = ()
 
 
 class Catalog(Protocol):

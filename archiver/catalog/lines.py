@@ -2,7 +2,7 @@
 
 UTF-8, one JSON object (RFC 8259) a line, each ended by LF. The key "t" names the kind of line:
 
-    message      id size pack date · subject from to cc mid refs text attachments defects
+    message      id size pack date · subject from to cc mid refs text attachments defects verdicts
     folder       account folder epoch uidvalidity seen                     an epoch of a folder began
     place        message account folder epoch uid flags date seen          seen there for the first time
     flags        account folder epoch uid flags seen                       flags changed
@@ -10,9 +10,10 @@ UTF-8, one JSON object (RFC 8259) a line, each ended by LF. The key "t" names th
     certificate  account folder epoch on_server archived failed seen       what a run found complete
 
 Keys after the dot are left out when empty; `date` may be null. Addresses are [name, addr], attachments [name, type,
-size in decoded bytes]. Times are RFC 3339; an offset of -00:00: the local offset is unknown (RFC 3339 section 4.3).
-`id` and `message` are the SHA-256 of the raw message in lower-case hexadecimal, `pack` is the name of the object that
-holds it. A reader ignores keys and kinds of line it does not know.
+size in decoded bytes], verdicts [method, result, domain, selector, reason, key], all of them texts. Times are RFC 3339;
+an offset of -00:00: the local offset is unknown (RFC 3339 section 4.3). `id` and `message` are the SHA-256 of the raw
+message in lower-case hexadecimal, `pack` is the name of the object that holds it. A reader ignores keys and kinds of
+line it does not know.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from archiver.model import (
     GoneEntry,
     MessageEntry,
     PlaceEntry,
+    Verdict,
 )
 
 LINE_LIMIT = 256 * 1024 * 1024
@@ -44,6 +46,8 @@ INT_LIMIT = 2**63
 STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 SURROGATE = re.compile(r"\\u[dD][89abAB]")
+
+VERDICT = tuple(one.name for one in fields(Verdict))
 
 Kind = tuple[type[Any], tuple[tuple[str, str, Callable[[Any], Any], Callable[[Any], Any]], ...]]
 """A class of entry and its fields: (key, attribute, value -> JSON, JSON -> value, raising ValueError)."""
@@ -173,6 +177,15 @@ def _attachments(value: Any) -> tuple[AttachmentInfo, ...]:
     return tuple(AttachmentInfo(_text(name), _text(kind), _number(size)) for name, kind, size in triples)
 
 
+def _verdicts(value: Any) -> tuple[Verdict, ...]:
+    return tuple(Verdict(*map(_text, _list(one, len(VERDICT)))) for one in _list(value))
+
+
+def verdict_texts(value: Iterable[Verdict]) -> list[list[str]]:
+    """Verdicts as they stand in a line."""
+    return [[getattr(one, name) for name in VERDICT] for one in value]
+
+
 def _pairs(value: tuple[Address, ...]) -> list[tuple[str, str]]:
     return [(one.name, one.addr) for one in value]
 
@@ -204,6 +217,7 @@ KINDS: dict[str, Kind] = {
             ("text", "text", _same, _text),
             ("attachments", "attachments", _triples, _attachments),
             ("defects", "defects", _same, _texts),
+            ("verdicts", "verdicts", verdict_texts, _verdicts),
         ),
     ),
     "folder": (FolderEntry, (*_WHERE, ("uidvalidity", "uidvalidity", _same, _number), _SEEN)),

@@ -5,6 +5,7 @@
     account: folder: flag: label:                         all of one and the same place; * and ? are wild
     date:2024  date:2024-08  date:2024-08-15  date:2024-01..2024-06  after:2024-03  before:2025
     larger:5M  smaller:200K  has:attachment  message-id:<a@b>  id:3f9c
+    dkim:pass  arc:fail  dkim:not-checked  dkim:none      what a signature was worth when the message was archived
     a OR b · NOT a · -a · ( ) · AND                       NOT binds closest, then AND, then OR
 
 A message of Gmail is in the folders its labels name: `folder:` finds these, too. System labels and flags may be named
@@ -21,14 +22,28 @@ import unicodedata
 from dataclasses import dataclass
 from typing import NoReturn
 
-from archiver.catalog.terms import Attached, Dates, Header, Identified, Placed, Size, Term, Words, Wrong, term
+from archiver.catalog.terms import Attached, Dates, Header, Identified, Judged, Placed, Size, Term, Words, Wrong, term
 from archiver.errors import ConfigError
 
 LENGTH_LIMIT = 65_536
 DEPTH_LIMIT = 50
 TERM_LIMIT = 500
 
-__all__ = ["And", "Attached", "Dates", "Header", "Identified", "Node", "Not", "Or", "Placed", "Size", "Words", "parse"]
+__all__ = [
+    "And",
+    "Attached",
+    "Dates",
+    "Header",
+    "Identified",
+    "Judged",
+    "Node",
+    "Not",
+    "Or",
+    "Placed",
+    "Size",
+    "Words",
+    "parse",
+]
 
 
 @dataclass(frozen=True, slots=True)

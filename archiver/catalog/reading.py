@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -14,7 +15,7 @@ from archiver.catalog.lines import moment
 from archiver.catalog.query import parse
 from archiver.catalog.sql import condition, labelled, span, wanted
 from archiver.errors import ConfigError
-from archiver.model import Address, AttachmentInfo, CertificateEntry, MessageId, Place
+from archiver.model import Address, AttachmentInfo, CertificateEntry, MessageId, Place, Verdict
 
 ORDERS = {
     "date": "m.moment DESC, m.id",
@@ -24,7 +25,7 @@ ORDERS = {
 }
 _HIT = """
     SELECT m.number, m.id, m.size, k.name, m.subject, m.senders, m.recipients, m.date, m.moment, m.message_id,
-        m.attachments
+        m.attachments, m.verdicts
     FROM messages m JOIN packs k ON k.number = m.pack"""
 _PLACES = """
     SELECT f.account, f.name, p.epoch, p.uid, p.flags, p.date, p.first_seen, p.seen, p.gone,
@@ -83,7 +84,7 @@ def certificates(connection: apsw.Connection, account: str | None) -> list[Certi
 
 
 def _hit(connection: apsw.Connection, row: tuple[Any, ...]) -> Hit:
-    number, id_, size, pack, subject, senders, recipients, date, when, message_id, attachments = row
+    number, id_, size, pack, subject, senders, recipients, date, when, message_id, attachments, verdicts = row
     return Hit(
         id=id_.hex(),
         size=size,
@@ -95,7 +96,14 @@ def _hit(connection: apsw.Connection, row: tuple[Any, ...]) -> Hit:
         message_id=message_id,
         attachments=tuple(AttachmentInfo(*one) for one in json.loads(attachments or "[]")),
         places=tuple(_places(connection, number)),
+        verdicts=tuple(_verdicts(connection, verdicts)) if verdicts else (),
     )
+
+
+def _verdicts(connection: apsw.Connection, text: str) -> Iterator[Verdict]:
+    for method, result, domain, selector, reason, key in json.loads(text):
+        found = connection.execute("SELECT record FROM dns_keys WHERE number = ?", (key,)).fetchone()
+        yield Verdict(method, result, domain, selector, reason, found[0] if found else "")
 
 
 def _places(connection: apsw.Connection, number: int) -> list[Place]:

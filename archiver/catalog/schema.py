@@ -3,6 +3,7 @@
 A row of `messages` without a pack stands for a message whose places came before its line. Merging is by least and
 greatest times only, so lines may come in any order and more than once:
 first_seen/seen: earliest and latest place line · flagged: time of the flags held · gone: latest gone line.
+verdicts: as JSON, with the number of a row of `dns_keys` in place of each key, which many messages share; 0: none.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import apsw
 
 from archiver.catalog.tokens import VERSION as TOKENS
 
-STAMP = 1 * 1000 + TOKENS
+STAMP = 2 * 1000 + TOKENS
 """Version of the tables and of the tokens; a catalog of another one is emptied and filled again from the archive."""
 
 # A page keeps 64 bytes for the cipher; pages of the index that are a little smaller than what is left fit one each.
@@ -27,10 +28,12 @@ CREATE TABLE messages (
     subject TEXT,
     senders TEXT,
     recipients TEXT,
-    attachments TEXT
+    attachments TEXT,
+    verdicts TEXT
 );
 CREATE INDEX messages_moment ON messages (moment DESC, id) WHERE pack IS NOT NULL;
 CREATE INDEX messages_message_id ON messages (message_id) WHERE message_id <> '';
+CREATE TABLE dns_keys (number INTEGER PRIMARY KEY, record TEXT NOT NULL UNIQUE);
 CREATE TABLE packs (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE folders (
     number INTEGER PRIMARY KEY, account TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (account, name)

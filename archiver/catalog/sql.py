@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from archiver.catalog.intake import micros
-from archiver.catalog.query import And, Attached, Dates, Header, Identified, Node, Not, Or, Placed, Size, Words
+from archiver.catalog.query import And, Attached, Dates, Header, Identified, Judged, Node, Not, Or, Placed, Size, Words
 from archiver.catalog.schema import COLUMNS
 from archiver.catalog.tokens import phrase
 from archiver.labels import PREFIX, parted
@@ -148,6 +148,8 @@ def _term(node: Node, zone: tzinfo | None) -> Condition:
             return f"m.size {'>' if larger else '<'} ?", [size]
         case Attached():
             return "m.attachments IS NOT NULL", []
+        case Judged(method, result):
+            return _judged(method, result)
         case Header(message_id):
             return "m.message_id = ?", [message_id]
         case Identified(prefix):
@@ -155,6 +157,14 @@ def _term(node: Node, zone: tzinfo | None) -> Condition:
         case Dates(first, last):
             return _dates(first, last, zone)
     raise TypeError(node)
+
+
+def _judged(method: str, result: str) -> Condition:
+    """Verdicts are JSON lists, in whose texts a quotation mark is escaped: none can hold the beginning of another."""
+    found = "instr(coalesce(m.verdicts, ''), ?)"
+    if result == "none":
+        return f"{found} = 0", [f'["{method}",']
+    return f"{found} > 0", [f'["{method}","{result}",']
 
 
 def span(prefix: str) -> tuple[bytes, bytes]:

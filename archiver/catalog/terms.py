@@ -15,6 +15,7 @@ PARTS = ("", "from", "to", "cc", "subject", "filename", "text")
 ALIASES = {"file": "filename"}
 PLACES = ("account", "folder", "flag", "label")
 PATTERN_LIMIT = 1000
+RESULTS = ("pass", "fail", "policy", "neutral", "temperror", "permerror", "not checked", "none")
 UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
@@ -80,6 +81,17 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """A signature of this kind ("dkim", "arc") got this result when the message was archived; "none": there is none."""
+
+    method: str
+    result: str
+
+    def __str__(self) -> str:
+        return f"{self.method}:{quoted(self.result)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """Has this Message-ID, given without angle brackets."""
 
@@ -99,7 +111,7 @@ class Identified:
         return f"id:{self.prefix}"
 
 
-Term = Words | Placed | Size | Dates | Attached | Header | Identified
+Term = Words | Placed | Size | Dates | Attached | Judged | Header | Identified
 
 
 def quoted(value: str) -> str:
@@ -153,6 +165,17 @@ def _attached(value: str) -> Term:
     if value.lower() not in ("attachment", "attachments"):
         raise Wrong("has: knows only has:attachment")
     return Attached()
+
+
+def _judged(method: str) -> Callable[[str], Term]:
+    def read(value: str) -> Term:
+        result = value.lower().replace("-", " ")
+        if result not in RESULTS:
+            known = ", ".join(RESULTS).replace(" c", "-c")
+            raise Wrong(f"{method}: knows only {known}")
+        return Judged(method, result)
+
+    return read
 
 
 def _header(value: str) -> Term:
@@ -213,6 +236,8 @@ FIELDS: dict[str, Callable[[str], Term]] = {
     "larger": _size(True),
     "smaller": _size(False),
     "has": _attached,
+    "dkim": _judged("dkim"),
+    "arc": _judged("arc"),
     "message-id": _header,
     "id": _identified,
 }

@@ -48,7 +48,9 @@ def pair(bits: int = 2048) -> Pair:
     return Pair(private, pem, b"v=DKIM1; k=rsa; p=" + base64.b64encode(public))
 
 
-def signed(mail: bytes = MAIL, forms: str = "relaxed/relaxed", *, length: bool = False, key: Pair | None = None) -> bytes:
+def signed(
+    mail: bytes = MAIL, forms: str = "relaxed/relaxed", *, length: bool = False, key: Pair | None = None
+) -> bytes:
     """The message with a DKIM-Signature that dkimpy made."""
     header, body = forms.encode().split(b"/")
     pem = (key or pair()).pem
@@ -78,7 +80,9 @@ def sealed(mail: bytes, domains: Sequence[str], *, cv: dict[int, str] | None = N
         bh = base64.b64encode(hashlib.sha256(_relaxed_body(body)).digest()).decode()
         where = {"d": domain, "s": "arc"}
         common = {"i": str(number), "a": "rsa-sha256", **where}
-        message = b"ARC-Message-Signature: " + _tags({**common, "c": "relaxed/relaxed", "h": "from:to:subject", "bh": bh})
+        message = b"ARC-Message-Signature: " + _tags(
+            {**common, "c": "relaxed/relaxed", "h": "from:to:subject", "bh": bh}
+        )
         covered = b"".join(_relaxed(_field(head, name)) + b"\r\n" for name in ("from", "to", "subject"))
         message += b"; b=" + _sign(pair(), covered + _relaxed(message + b"; b="))
         claim = (cv or {}).get(number, "none" if number == 1 else "pass")

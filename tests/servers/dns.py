@@ -127,5 +127,3 @@ def _bound(
             except OSError:
                 first.server_close()
     raise OSError("no port is free")
-
-
