@@ -1,0 +1,195 @@
+"""Laid-out pages become PDF/A-3u with the message in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pikepdf
+import pytest
+from pikepdf import Name
+
+from archiver.errors import IntegrityError
+from exporters.rendition import pdfa_files
+from exporters.rendition.interface import Tier
+from exporters.rendition.pdfa import finish, finish_document
+from exporters.rendition.structure import check
+from exporters.rendition.structure_program import advance_widths
+from exporters.rendition.structure_text import text_of
+from tests.exporters.rendition.laid_out import (
+    RAW,
+    RENDERER,
+    message,
+    pages,
+    qpdf_problems,
+    rendition,
+    rich_pages,
+    rich_rendition,
+)
+
+
+def opened(pdf: bytes) -> pikepdf.Pdf:
+    return pikepdf.open(io.BytesIO(pdf))
+
+
+def test_rich_pages_come_out_clean(tmp_path: Path) -> None:
+    assert check(rich_pages()) != []
+    assert check(rich_rendition()) == []
+    assert qpdf_problems(rich_rendition(), tmp_path) == ""
+    text = text_of(rich_rendition()).replace("\u200b", "")
+    assert all(word in text for word in ("合同 发票 日本語", "שלום", "مرحبا", "क्षत्रिय", "faint", "second page"))
+
+
+def test_the_message_is_the_one_associated_file() -> None:
+    with opened(rendition()) as document:
+        (specification,) = document.Root.AF.as_list()
+        name = f"{hashlib.sha256(RAW).hexdigest()[:16]}.eml"
+        assert (str(specification.F), str(specification.UF), specification.AFRelationship) == (name, name, Name.Source)
+        content = specification.EF.F
+        assert content.read_bytes() == RAW
+        assert content.Subtype == Name("/message/rfc822")
+        assert int(content.Params.Size) == len(RAW)
+        assert bytes(content.Params.CheckSum) == hashlib.md5(RAW).digest()
+        assert str(content.Params.ModDate) == "D:20240304013000Z"
+        assert list(document.attachments) == [name]
+
+
+def test_a_huge_message_is_named_by_its_hash_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdfa_files, "EMBEDDED_LIMIT", len(RAW) - 1)
+    pdf = finish(pages(), message(), Tier.TEXT, RENDERER)
+    assert check(pdf) == []
+    assert RAW[-30:] not in pdf
+    with opened(pdf) as document:
+        packet = document.Root.Metadata.read_bytes().decode()
+        assert not document.attachments
+    assert "<mailark:original>too large to be embedded; named by its SHA-256</mailark:original>" in packet
+    assert hashlib.sha256(RAW).hexdigest() in packet
+
+
+def test_the_limit_is_25_mb() -> None:
+    assert pdfa_files.EMBEDDED_LIMIT == 25 * 1024 * 1024
+    assert pdfa_files.embeds(message(bytes(pdfa_files.EMBEDDED_LIMIT), ""))
+    assert not pdfa_files.embeds(message(bytes(pdfa_files.EMBEDDED_LIMIT + 1), ""))
+
+
+def test_the_metadata_lie_in_the_file_as_they_were_written() -> None:
+    pdf = rich_rendition()
+    assert b"<pdfaid:part>3</pdfaid:part><pdfaid:conformance>U</pdfaid:conformance>" in pdf
+    assert b"ns0:" not in pdf
+    assert b"pikepdf" not in pdf
+    with opened(pdf) as document:
+        information = {name: str(value) for name, value in document.docinfo.items()}
+    assert information == {
+        "/Title": "PI 2024-118 & <contract>",
+        "/Author": "张伟 <zhang@example.cn>",
+        "/Creator": "Mailark",
+        "/Producer": RENDERER,
+        "/CreationDate": "D:20240304013000Z",
+        "/ModDate": "D:20240304013000Z",
+    }
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    again = finish(rich_pages(), message(), Tier.HTML, RENDERER)
+    assert again == rich_rendition()
+
+
+def test_the_identifier_stands_for_message_and_renderer_then_for_the_content() -> None:
+    def halves(pdf: bytes) -> tuple[bytes, bytes]:
+        with opened(pdf) as document:
+            first, second = document.trailer.ID.as_list()
+            return bytes(first), bytes(second)
+
+    here = halves(rendition())
+    other_pages = halves(rendition("<p>Other</p>"))
+    other_renderer = halves(finish(pages(), message(), Tier.HTML, RENDERER + "1"))
+    other_message = halves(finish(pages(), message(RAW + b"x"), Tier.HTML, RENDERER))
+    assert other_pages[0] == here[0]
+    assert len({here[0], other_renderer[0], other_message[0]}) == 3
+    assert len({here[1], other_pages[1], other_renderer[1], other_message[1]}) == 4
+
+
+def test_links_out_stay_and_a_message_decides_no_navigation() -> None:
+    with opened(rich_pages()) as before:
+        assert Name.Outlines in before.Root
+    with opened(rich_rendition()) as document:
+        links = [link for page in document.pages for link in page.obj.get(Name.Annots, pikepdf.Array()).as_list()]
+        assert [str(link.A.URI) for link in links] == ["https://example.com/x", "mailto:a@example.com"]
+        assert [int(link.F) for link in links] == [4, 4]
+        assert Name.Outlines not in document.Root
+        assert Name.Dests not in document.Root.Names
+
+
+def test_a_link_longer_than_a_string_may_be_is_dropped() -> None:
+    body = f"<p><a href='https://example.com/{'x' * 32_768}'>long</a> <a href='https://example.com/'>short</a></p>"
+    with opened(rendition(body)) as document:
+        assert [str(link.A.URI) for link in document.pages[0].Annots.as_list()] == ["https://example.com/"]
+
+
+def test_the_widths_of_colour_bitmaps_are_those_of_the_font() -> None:
+    with opened(rich_pages()) as source:
+        for font in source.objects:
+            if isinstance(font, pikepdf.Dictionary) and font.get(Name.Subtype) == Name.CIDFontType2:
+                font.W = pikepdf.Array([font.W[0], pikepdf.Array([1])]) if "Emoji" in str(font.BaseFont) else font.W
+        target = io.BytesIO()
+        source.save(target)
+    assert any("1245 wide, not 1" in problem for problem in check(target.getvalue()))
+    with opened(finish(target.getvalue(), message(), Tier.HTML, RENDERER)) as document:
+        (font,) = [
+            font
+            for font in document.objects
+            if isinstance(font, pikepdf.Dictionary) and "Emoji" in str(font.get(Name.BaseFont)) and Name.W in font
+        ]
+        glyph, (width,) = int(font.W[0]), font.W[1].as_list()
+        assert int(width) == round(advance_widths(font.FontDescriptor.FontFile2.read_bytes())[glyph]) > 1000
+
+
+HOSTILE_SUBJECTS = [
+    "",
+    "]]>&<x>\"'\\)(",
+    "\x00\x01\x1f\ufffe\uffff\ud800\ufeff",
+    "\u202egpj.exe\u2066",
+    "合同" * 50_000,
+    "<pdfaid:part>1</pdfaid:part>",
+    "{standard} {0} %s",
+    "line\r\nbreak",
+    "😀",
+]
+
+
+@pytest.mark.parametrize("subject", HOSTILE_SUBJECTS, ids=range(len(HOSTILE_SUBJECTS)))
+def test_any_subject_is_held_as_text(subject: str, tmp_path: Path) -> None:
+    pdf = finish(pages(), message(subject=subject), Tier.HEADER, RENDERER)
+    assert check(pdf) == []
+    assert qpdf_problems(pdf, tmp_path) == ""
+
+
+@pytest.mark.parametrize("raw", [b"", b"\n", b"no header", b"From: \xc4\xe3\xba\xc3 <a@b>\n\n" * 3, bytes(range(256))])
+def test_any_message_is_embedded(raw: bytes) -> None:
+    pdf = finish(pages(), message(raw), Tier.HEADER, RENDERER)
+    assert check(pdf) == []
+    with opened(pdf) as document:
+        assert document.Root.AF[0].EF.F.read_bytes() == raw
+
+
+@pytest.mark.parametrize("moment", [None, datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)])
+def test_any_date(moment: datetime | None) -> None:
+    pdf = finish(pages(), dataclasses.replace(message(), date=moment), Tier.HTML, RENDERER)
+    assert check(pdf) == []
+    with opened(pdf) as document:
+        assert (Name.CreationDate in document.docinfo) == (moment is not None)
+
+
+def test_a_report_is_finished_too(tmp_path: Path) -> None:
+    pdf = finish_document(rich_pages(), "Export of 300 messages", RENDERER, datetime(2024, 5, 1, tzinfo=UTC))
+    assert check(pdf) == []
+    assert qpdf_problems(pdf, tmp_path) == ""
+    assert pdf == finish_document(rich_pages(), "Export of 300 messages", RENDERER, datetime(2024, 5, 1, tzinfo=UTC))
+
+
+def test_what_is_no_pdf_is_refused() -> None:
+    with pytest.raises(IntegrityError):
+        finish(b"%PDF-1.7 nothing", message(), Tier.HTML, RENDERER)
