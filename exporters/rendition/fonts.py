@@ -18,6 +18,7 @@ from pathlib import Path
 from archiver.errors import ConfigError
 
 CONFIGURATION = Path(__file__).with_name("fonts.conf")
+INSTALL_PANGO = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
 INSTALL = "apt-get install fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji"
 NEEDED = (
     "Noto Sans",
@@ -29,7 +30,8 @@ NEEDED = (
 )
 """Families without which a rendition would show boxes where a letter has words."""
 
-_LIBRARIES = ("libfontconfig.so.1", "libfontconfig.1.dylib", "libfontconfig-1.dll")
+_FONTCONFIG = ("libfontconfig.so.1", "libfontconfig.1.dylib", "libfontconfig-1.dll")
+_HARFBUZZ = ("libharfbuzz.so.0", "libharfbuzz.0.dylib", "libharfbuzz-0.dll")
 _UNSEEN = frozenset({"Cf", "Cc", "Zl", "Zp", "Zs"})
 _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 
@@ -113,29 +115,38 @@ def version() -> int:
     return int(_library().FcGetVersion())
 
 
+def harfbuzz() -> str:
+    """Version of HarfBuzz, which shapes the text and cuts the fonts."""
+    library = _load(_HARFBUZZ)
+    library.hb_version_string.restype = ctypes.c_char_p
+    return os.fsdecode(library.hb_version_string())
+
+
 def _text(library: ctypes.CDLL, pattern: ctypes.c_void_p, name: bytes) -> str:
     value = ctypes.c_char_p()
     library.FcPatternGetString(pattern, name, 0, ctypes.byref(value))
     return os.fsdecode(value.value or b"")
 
 
-@cache
-def _library() -> ctypes.CDLL:
-    for name in _LIBRARIES:
+def _load(names: tuple[str, ...]) -> ctypes.CDLL:
+    for name in names:
         try:
-            library = ctypes.CDLL(name)
+            return ctypes.CDLL(name)
         except OSError:
             continue
-        pointer, text = ctypes.c_void_p, ctypes.c_char_p
-        library.FcInitLoadConfigAndFonts.restype = pointer
-        library.FcConfigGetFonts.argtypes = (pointer, ctypes.c_int)
-        library.FcConfigGetFonts.restype = ctypes.POINTER(_FontSet)
-        library.FcCharSetCreate.restype = pointer
-        library.FcCharSetMerge.argtypes = (pointer, pointer, pointer)
-        library.FcCharSetHasChar.argtypes = (pointer, ctypes.c_uint32)
-        library.FcPatternGetCharSet.argtypes = (pointer, text, ctypes.c_int, ctypes.POINTER(pointer))
-        library.FcPatternGetString.argtypes = (pointer, text, ctypes.c_int, ctypes.POINTER(text))
-        return library
-    raise ConfigError(
-        "fontconfig is missing: no PDF can be made", "install it: apt-get install libpango-1.0-0 libpangoft2-1.0-0"
-    )
+    raise ConfigError(f"{names[0]} is missing: no PDF can be made", f"install it: {INSTALL_PANGO}")
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    library = _load(_FONTCONFIG)
+    pointer, text = ctypes.c_void_p, ctypes.c_char_p
+    library.FcInitLoadConfigAndFonts.restype = pointer
+    library.FcConfigGetFonts.argtypes = (pointer, ctypes.c_int)
+    library.FcConfigGetFonts.restype = ctypes.POINTER(_FontSet)
+    library.FcCharSetCreate.restype = pointer
+    library.FcCharSetMerge.argtypes = (pointer, pointer, pointer)
+    library.FcCharSetHasChar.argtypes = (pointer, ctypes.c_uint32)
+    library.FcPatternGetCharSet.argtypes = (pointer, text, ctypes.c_int, ctypes.POINTER(pointer))
+    library.FcPatternGetString.argtypes = (pointer, text, ctypes.c_int, ctypes.POINTER(text))
+    return library

@@ -1,0 +1,125 @@
+"""One attempt at showing a message as pages, at one tier. What comes next when it fails is not decided here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from archiver.mime import Parsed, parse
+from archiver.model import HUGE
+from exporters.interface import Outgoing
+from exporters.rendition import engine, fonts
+from exporters.rendition.clipped import Reach, reach
+from exporters.rendition.interface import Notes, Sanitised, Tier
+from exporters.rendition.language import language
+from exporters.rendition.page import Body, document, note_lines
+from exporters.rendition.runs import breakable
+from exporters.rendition.sanitise import sanitise
+from exporters.rendition.text_body import text_body
+from exporters.rendition.wording import Wording
+
+PAGES = 400
+"""Pages beyond which a body is shown as text."""
+_WIDEST = 3.0
+"""Times A4: at a third of its size, text of ten points can just be read with a glass, and enlarged on a screen."""
+_MARGIN = 68.0
+_IMAGE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one attempt. pdf: PDF/A-3u without the original, empty when a tier 1 page is clipped."""
+
+    pdf: bytes
+    pages: int
+    clipped: bool
+    notes: Notes
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A message as it is shown. partly: it is huge, only its beginning was read."""
+
+    message: Outgoing
+    parsed: Parsed
+    language: str
+    partly: bool
+
+    def html(self, body: Body, notes: Notes, tier: Tier) -> str:
+        """The whole document."""
+        lines = note_lines(notes, tier, self.language)
+        if self.partly:
+            lines.append(Wording(self.language).sentence("partly"))
+        return document(self.message, self.parsed, self.language, body, lines)
+
+
+def attempt(message: Outgoing, tier: Tier) -> Attempt:
+    """The pages of a message at one tier; the same message gives the same bytes.
+
+    Raises MailarkError when it cannot be laid out so (too many pages, or WeasyPrint failed), RecursionError and
+    MemoryError as they come. It takes as long as it takes: who calls it must be able to end it.
+    """
+    read = _read(message)
+    if tier is Tier.HEADER:
+        return _plain(read, Body("", kind="text"), Notes(), tier)
+    if tier is Tier.TEXT:
+        return _text(read, tier)
+    shown = read.parsed.shown
+    if any(kind == "html" for kind, _ in shown):
+        return _html(read, sanitise(_one(shown), _images(read.parsed), fonts.covered), tier)
+    return _text(read, tier)
+
+
+def _read(message: Outgoing) -> _Read:
+    partly = len(message.raw) > HUGE
+    raw = bytes(message.raw[:HUGE])
+    parsed = parse(raw, truncated=partly)
+    return _Read(message, parsed, language(f"{parsed.subject}\n{parsed.text[:50_000]}", raw), partly)
+
+
+def _one(shown: list[tuple[str, str]]) -> str:
+    """The parts of a body as one HTML text; plain ones keep their lines."""
+    if len(shown) == 1:
+        return shown[0][1]
+    return "<hr>".join(
+        content if kind == "html" else f'<div style="white-space: pre-wrap">{breakable(content)}</div>'
+        for kind, content in shown
+    )
+
+
+def _images(parsed: Parsed) -> dict[str, bytes]:
+    """The images that HTML can name, by Content-ID; the first of a name."""
+    images: dict[str, bytes] = {}
+    left = _IMAGE_BYTES
+    for attachment in parsed.attachments:
+        if attachment.content_id and attachment.content_id not in images and attachment.size <= left:
+            left -= attachment.size
+            images[attachment.content_id] = attachment.data()
+    return images
+
+
+def _text(read: _Read, tier: Tier) -> Attempt:
+    body, substituted, cut = text_body(read.parsed.text)
+    return _plain(read, body, Notes(substituted=substituted, truncated=cut), tier)
+
+
+def _plain(read: _Read, body: Body, notes: Notes, tier: Tier) -> Attempt:
+    layout = engine.compose(read.html(body, notes, tier), {})
+    clipped = reach(layout.pages).outside > 0
+    return Attempt(layout.write(), len(layout.pages), clipped, notes)
+
+
+def _html(read: _Read, sanitised: Sanitised, tier: Tier) -> Attempt:
+    body = Body(sanitised.body, sanitised.style, "html")
+    layout, found = _laid(read, body, sanitised, tier, 1.0)
+    if tier is Tier.HTML:
+        pdf = b"" if found.outside else layout.write()
+        return Attempt(pdf, len(layout.pages), found.outside > 0, sanitised.notes)
+    width = min(max((found.right + _MARGIN) / engine.A4_WIDTH, 1.0), _WIDEST)
+    layout, found = _laid(read, body, sanitised, tier, width)
+    return Attempt(layout.write(1 / width), len(layout.pages), found.outside > 0, sanitised.notes)
+
+
+def _laid(read: _Read, body: Body, sanitised: Sanitised, tier: Tier, width: float) -> tuple[engine.Layout, Reach]:
+    body = replace(body, style=f"{body.style}{engine.wide(width)}")
+    layout = engine.compose(read.html(body, sanitised.notes, tier), sanitised.images, PAGES)
+    return layout, reach(layout.pages)

@@ -1,0 +1,97 @@
+"""The words a page says in its own name: English, and beside it the Chinese of a message that is Chinese."""
+
+from __future__ import annotations
+
+from exporters.rendition.interface import Tier
+
+_LABELS = {
+    "from": ("From", "发件人", "寄件者"),
+    "to": ("To", "收件人", "收件者"),
+    "cc": ("Cc", "抄送", "副本"),
+    "bcc": ("Bcc", "密送", "密件副本"),
+    "reply_to": ("Reply-To", "回复至", "回覆至"),
+    "date": ("Date", "日期", "日期"),
+    "received": ("Received", "接收时间", "接收時間"),
+    "message_id": ("Message-ID", "邮件标识", "郵件識別碼"),
+    "sha256": ("SHA-256", "原件哈希", "原件雜湊"),
+    "signatures": ("Signatures", "签名验证", "簽章驗證"),
+    "attachments": ("Attachments", "附件", "附件"),
+    "name": ("Name", "名称", "名稱"),
+    "type": ("Type", "类型", "類型"),
+    "size": ("Size", "大小", "大小"),
+    "page": ("Page", "页", "頁"),
+    "no_subject": ("(no subject)", "（无主题）", "（無主旨）"),
+    "none": ("none", "无", "無"),
+}
+
+_SENTENCES = {
+    "more": ("… and {} more, {} in all", "……另有 {} 项，共 {} 项", "……另有 {} 項，共 {} 項"),
+    "remote_images": (
+        "Images that lie on servers are not shown and were not fetched: {}.",
+        "远程服务器上的图片未下载、未显示：{} 张。",
+        "遠端伺服器上的圖片未下載、未顯示：{} 張。",
+    ),
+    "tracking_pixels": (
+        "Invisible tracking images were left out: {}.",
+        "已略去不可见的跟踪图片：{} 张。",
+        "已略去不可見的追蹤圖片：{} 張。",
+    ),
+    "missing_images": (
+        "Images that are not in the message, or that cannot be read: {}.",
+        "邮件中缺失或无法读取的图片：{} 张。",
+        "郵件中缺失或無法讀取的圖片：{} 張。",
+    ),
+    "substituted": (
+        "Characters that no font has, and control signs, are shown as codes like [U+E000]: {}.",
+        "无对应字形的字符及控制符以 [U+E000] 之类的代码显示：{} 个。",
+        "無對應字形的字元及控制符以 [U+E000] 之類的代碼顯示：{} 個。",
+    ),
+    "truncated": (
+        "Characters at the end of the body that are not shown: {}. The original message has them.",
+        "正文末尾未显示的字符：{} 个；原始邮件中完整保留。",
+        "本文末尾未顯示的字元：{} 個；原始郵件中完整保留。",
+    ),
+    "simplified": ("Simplified: {}.", "已简化：{}。", "已簡化：{}。"),
+    "partly": (
+        "The message is huge; only its beginning was read for this page.",
+        "邮件过大，本页仅读取其开头部分。",
+        "郵件過大，本頁僅讀取其開頭部分。",
+    ),
+    "record": (
+        "This document is a rendition. The record is the original message, named by the SHA-256 above.",
+        "本文件为呈现件；以上述 SHA-256 标识的原始邮件为准。",
+        "本文件為呈現件；以上述 SHA-256 標識的原始郵件為準。",
+    ),
+    Tier.WIDE: (
+        "Scaled down, for the message is wider than a page.",
+        "邮件宽于页面，已缩小显示。",
+        "郵件寬於頁面，已縮小顯示。",
+    ),
+    Tier.TEXT: (
+        "Shown as text: the layout of this message does not fit on pages.",
+        "仅显示文本：此邮件的版式无法排入页面。",
+        "僅顯示文字：此郵件的版式無法排入頁面。",
+    ),
+    Tier.HEADER: (
+        "The body of this message cannot be shown on pages. The original message has it.",
+        "此邮件的正文无法排入页面；原始邮件中完整保留。",
+        "此郵件的本文無法排入頁面；原始郵件中完整保留。",
+    ),
+}
+
+
+class Wording:
+    """The words for pages in one language (a BCP 47 tag as `language` gives it)."""
+
+    def __init__(self, language: str) -> None:
+        self._chinese = {"zh-CN": 1, "zh-TW": 2}.get(language, 0)
+
+    def label(self, name: str) -> str:
+        """A label of few words, in English and, on a Chinese page, in Chinese behind it."""
+        words = _LABELS[name]
+        chinese = words[self._chinese]
+        return words[0] if chinese == words[0] else f"{words[0]} {chinese}"
+
+    def sentence(self, name: str, *values: str) -> str:
+        """A sentence in the language of the page, with the values put in."""
+        return _SENTENCES[name][self._chinese].format(*values)
