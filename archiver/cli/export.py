@@ -122,5 +122,5 @@ def _outgoing(order: Order, failures: _Failures) -> Iterator[Outgoing]:
             failures.damaged |= isinstance(error, IntegrityError)
             failures.problems.append(Problem(f"message {hit.id}", store_name(str(error))))
         else:
-            yield Outgoing(hit.id, raw, hit.places, hit.subject, hit.date)
+            yield Outgoing(hit.id, raw, hit.places, hit.subject, hit.date, hit.verdicts)
         order.monitor.advance("export", 1, hit.size)

@@ -11,7 +11,7 @@ from archiver.catalog.interface import Catalog, Hit
 from archiver.cli.output import MIN_ID, SHORT_ID, fit, moment, one_line, size, table
 from archiver.errors import ConfigError
 from archiver.labels import parted
-from archiver.model import Address, MessageId, Place
+from archiver.model import Address, MessageId, Place, Verdict
 
 
 def hits_table(hits: Sequence[Hit]) -> str:
@@ -39,7 +39,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
     """The documented shape of a message in JSON; times in RFC 3339, sizes in bytes."""
     values = asdict(hit)
     values["from"] = values.pop("from_")
-    order = ("id", "date", "from", "to", "subject", "message_id", "size", "pack", "attachments", "places")
+    order = ("id", "date", "from", "to", "subject", "message_id", "size", "pack", "attachments", "places", "verdicts")
     return {name: values[name] for name in order}
 
 
@@ -56,6 +56,12 @@ def place_line(place: Place) -> str:
     if labels:
         marks += f"; labels: {', '.join(label.removeprefix(chr(92)) for label in labels)}"
     return f"{place.account}/{place.folder}  UID {place.uid}  seen since {moment(place.first_seen)}, {until}  ({marks})"
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """What a signature was worth when the message was archived."""
+    reason = f" ({verdict.reason})" if verdict.reason else ""
+    return f"{verdict.method.upper()} of {verdict.domain or 'nobody'}: {verdict.result}{reason}"
 
 
 def found(catalog: Catalog, beginning: str) -> Hit:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archiver.cli.messages import addressed, found, hit_json, place_line
+from archiver.cli.messages import addressed, found, hit_json, place_line, verdict_line
 from archiver.cli.output import as_json, clean, moment, one_line, size
 from archiver.cli.session import Session
 
@@ -63,6 +63,7 @@ def _page(hit: Hit, parsed: Parsed) -> str:
             f"Attached: {one_line(a.name) or '(no name)'}  {one_line(a.type)}, {size(a.size)}"
             for a in parsed.attachments
         ],
+        *[f"Signed:   {one_line(verdict_line(verdict))}" for verdict in hit.verdicts],
         *[f"Defect:   {one_line(defect)}" for defect in parsed.defects],
     ]
     return "\n".join([*lines, "", clean(parsed.text).strip("\n")])

@@ -18,6 +18,7 @@ from archiver.model import (
     GoneEntry,
     MessageEntry,
     PlaceEntry,
+    Verdict,
 )
 
 KEY = bytes(range(32))
@@ -56,6 +57,10 @@ CONTRACT = message(
     references=("<x@y>",),
     attachments=(AttachmentInfo("合同-final.pdf", "application/pdf", 12345),),
     defects=("bad date",),
+    verdicts=(
+        Verdict("dkim", "pass", "example.com", "s1", "covers only the first 10 bytes", "v=DKIM1; p=AB"),
+        Verdict("dkim", "not checked", "kunde.example", "s1", 'DNS said ["arc","pass",'),
+    ),
 )
 
 

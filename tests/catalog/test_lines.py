@@ -99,6 +99,10 @@ def test_the_form_is_as_documented() -> None:
         "text": "请查收采购合同，thanks. PI-2024-0815",
         "attachments": [["合同-final.pdf", "application/pdf", 12345]],
         "defects": ["bad date"],
+        "verdicts": [
+            ["dkim", "pass", "example.com", "s1", "covers only the first 10 bytes", "v=DKIM1; p=AB"],
+            ["dkim", "not checked", "kunde.example", "s1", 'DNS said ["arc","pass",', ""],
+        ],
     }
     assert "采购合同".encode() in dump([CONTRACT])
     assert json.loads(dump([place(flags=("\\Seen",))])) == {
@@ -143,6 +147,7 @@ BAD = [
             {"size": -1}, {"size": True}, {"size": 1.5}, {"size": 2**63}, {"size": "5"}, {"size": None},
             {"id": "ab"}, {"id": digest(1).upper()}, {"id": None}, {"subject": 5}, {"subject": None},
             {"from": ["ab"]}, {"from": [["a"]]}, {"from": "ab"}, {"attachments": [["a", "b", "c"]]},
+            {"verdicts": [["dkim", "pass", "d", "s", ""]]}, {"verdicts": [["dkim", "pass", "d", "s", "", 1]]},
             {"refs": [1]}, {"date": "yesterday"}, {"date": "2024-02-30T00:00:00Z"}, {"date": "2024-08-15"}, {"date": 5},
         )
     ),

@@ -16,6 +16,7 @@ from archiver.catalog.query import (
     Dates,
     Header,
     Identified,
+    Judged,
     Node,
     Not,
     Or,
@@ -24,6 +25,7 @@ from archiver.catalog.query import (
     Words,
     parse,
 )
+from archiver.catalog.terms import RESULTS
 from archiver.errors import ConfigError
 
 MEANINGS: list[tuple[str, Node]] = [
@@ -48,6 +50,8 @@ MEANINGS: list[tuple[str, Node]] = [
     ("label:合同/2024", Placed("label", "合同/2024")),
     (r"flag:\Seen", Placed("flag", r"\Seen")),
     ("has:attachment", Attached()),
+    ("dkim:Pass", Judged("dkim", "pass")),
+    ("arc:not-checked", Judged("arc", "not checked")),
     ("larger:5M", Size(True, 5 * 1024 * 1024)),
     ("smaller:200kb", Size(False, 200 * 1024)),
     ("larger：１０", Size(True, 10)),
@@ -109,6 +113,7 @@ MISTAKES = [
     ("before:0001", "nothing lies before", 7),
     ("larger:many", "not a size", 7),
     ("has:stars", "has:attachment", 4),
+    ("dkim:good", "dkim: knows only pass", 5),
     ("id:xyz", "not an id", 3),
     ("message-id:<>", "needs a value", 11),
 ]
@@ -178,6 +183,7 @@ TERMS = st.one_of(
     st.builds(Dates, DAYS, st.none()),
     st.builds(Dates, st.none(), DAYS),
     st.just(Attached()),
+    st.builds(Judged, st.sampled_from(["dkim", "arc"]), st.sampled_from(RESULTS)),
     st.text("abc@.<> ", min_size=1).filter(lambda t: t == t.strip().removeprefix("<").removesuffix(">")).map(Header),
     st.text("0123456789abcdef", min_size=1, max_size=64).map(Identified),
 )

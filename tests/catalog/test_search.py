@@ -38,6 +38,7 @@ def test_a_hit_tells_everything(catalog: SqliteCatalog) -> None:
         message_id="a.b@example.com",
         attachments=(AttachmentInfo("合同-final.pdf", "application/pdf", 12345),),
         places=tuple(catalog.places(digest("contract"))),
+        verdicts=CONTRACT.verdicts,
     )
     assert hit.places[0].flags == ("\\Seen", "$Label1")
     assert catalog.get(digest("contract")) == hit
@@ -53,9 +54,11 @@ before:2024-08-16 · account:li@* · account:LI@EXAMPLE.COM · folder:inbox · f
 flag:seen · flag:SEEN · flag:$label1 · folder:INBOX account:li@example.com flag:seen · nothing OR 合同
 合同 -nothing · NOT flag:flagged · （合同 OR nothing） “查收”
 from:李伟 subject:采购 -subject:nothing has:attachment folder:INBOX
+dkim:pass · dkim:not-checked · DKIM:"Not Checked" dkim:pass · arc:none · NOT dkim:fail · -arc:pass
 """
 NOT_FOUND = r"""
 nothing · 合购 · 采合 · PI-2024-081 · -合同 · subject:查收 · text:0816 · from:张敏 · to:李伟 · cc:李伟
+dkim:fail · dkim:none · arc:pass · NOT arc:none
 filename:thanks · larger:1000 · smaller:1000 · date:2023 · date:2024-08-14 · date:2024-08-16
 after:2024-08-16 · before:2024-08-15 · account:li · folder:IN · folder:INBOX/* · folder:% · folder:_NBOX
 flag:see · flag:flagged · flag:Seen*x · 合同 nothing · 合同 folder:Sent · NOT flag:seen · NOT has:attachment
