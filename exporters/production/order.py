@@ -100,7 +100,7 @@ class Order:
         return list(dict.fromkeys(self.custodian(place.account) for place in places)) or [""]
 
 
-def described(order: Order, search: Search, renderer: str) -> dict[str, Any]:
+def described(order: Order, search: Search, renderer: str, sealed: tuple[str, str]) -> dict[str, Any]:
     """query.json: two bundles that agree in it are the same, but for signature and time-stamp."""
     return {
         "case": order.case,
@@ -123,6 +123,8 @@ def described(order: Order, search: Search, renderer: str) -> dict[str, Any]:
         "pdf": order.pdf,
         "software": f"mailark {__version__}",
         "renderer": renderer,
+        "signature": sealed[0],
+        "timestamp": sealed[1],
     }
 
 

@@ -1,0 +1,103 @@
+"""The CSV lists of a report: exceptions, what is withheld or redacted, duplicates."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from archiver.model import Problem
+from exporters.index import cell
+from exporters.production.intake import EXPORTED, FAILED
+from exporters.production.journal import Entry
+from exporters.production.loadfiles import BOM
+from exporters.production.record import edrm_mih, exceptions
+
+LISTS = {
+    "exceptions.csv": ("control_number", "message_sha256", "exception"),
+    "withheld.csv": (
+        *("control_number", "status", "document", "sha256", "reason", "privilege"),
+        *("family", "custodian", "date", "from", "to", "cc"),
+    ),
+    "duplicates.csv": ("control_number", "message_sha256", "relation", "custodian", "account", "folder", "uid", "seen"),
+}
+_NOT_PRODUCED = "not produced: "
+
+
+class Listings:
+    """The three lists, written line by line. Raises OSError."""
+
+    def __init__(self, folder: Path, withheld: Mapping[str, str]) -> None:
+        """withheld: EDRM MIH of withheld messages -> their control numbers."""
+        self.near_withheld = 0
+        self._stack = ExitStack()
+        self._writers = {}
+        self._withheld = withheld
+        self._first: dict[str, str] = {}
+        for name, columns in LISTS.items():
+            file = self._stack.enter_context((folder / name).open("w", encoding="utf-8", errors="replace", newline=""))
+            file.write(BOM)
+            self._writers[name] = csv.writer(file, quoting=csv.QUOTE_ALL)
+            self._writers[name].writerow(columns)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def add(self, entry: Entry, near: bool) -> None:
+        """All lines of a message. near: whether a message with its Message-ID came before."""
+        control = entry.records[0]["CONTROLNUMBER"] if entry.records else ""
+        for record in entry.records:
+            self._rows("exceptions.csv", ((record["CONTROLNUMBER"], entry.id, wrong) for wrong in exceptions(record)))
+        if entry.outcome == FAILED:
+            self.failed(entry.id, entry.reason)
+        holder = entry.copies[0][0] if entry.copies else ""
+        self._rows("withheld.csv", ((*denial, control, holder, *entry.summary) for denial in entry.denials))
+        self._duplicates(entry, control)
+        self._nearby(entry, control, near)
+
+    def failed(self, message: str, reason: str) -> None:
+        """A message that is not in the bundle."""
+        self._rows("exceptions.csv", [("", message, _NOT_PRODUCED + reason)])
+
+    def unused(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Entries of the lists that nothing was found for."""
+        self._rows("exceptions.csv", (("", "", f"--{name}: no document matches {key}") for name, key in entries))
+
+    def _duplicates(self, entry: Entry, control: str) -> None:
+        """Every place but the first custodian's own."""
+        for custodian, account, folder, uid, seen in entry.copies:
+            if custodian != entry.copies[0][0]:
+                row = (control, entry.id, "same bytes", custodian, account, folder, str(uid), seen)
+                self._rows("duplicates.csv", [row])
+
+    def _nearby(self, entry: Entry, control: str, near: bool) -> None:
+        """A near-duplicate beside the first of its kind; one of a withheld message is an exception: look at it."""
+        mih = edrm_mih(entry.message_id)
+        if not mih:
+            return
+        if near:
+            relation = f"same Message-ID as {self._first[mih]}"
+            self._rows("duplicates.csv", [(control, entry.id, relation, "", "", "", "", "")])
+        self._first.setdefault(mih, control or entry.id)
+        if mih in self._withheld and entry.outcome == EXPORTED:
+            self.near_withheld += 1
+            self._rows("exceptions.csv", [(control, entry.id, f"near-duplicate of withheld {self._withheld[mih]}")])
+
+    def _rows(self, name: str, rows: Iterable[Sequence[str]]) -> None:
+        self._writers[name].writerows([cell(value) for value in row] for row in rows)
+
+
+def not_produced(folder: Path) -> Iterator[Problem]:
+    """The messages that an exceptions.csv names as failed. Raises OSError."""
+    with (folder / "exceptions.csv").open(encoding="utf-8-sig", newline="") as file:
+        for _, message, exception in csv.reader(file):
+            if exception.startswith(_NOT_PRODUCED):
+                yield Problem(f"message {message[:16]}", exception.removeprefix(_NOT_PRODUCED))

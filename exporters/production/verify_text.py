@@ -1,0 +1,70 @@
+"""VERIFY.txt: how a stranger checks a volume with tools that are not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from exporters.production.seal import SIGNATURE, SIGNER_CA, TIMESTAMP, TSA_CA, Seal, told
+
+CMS = (
+    f"openssl cms -verify -binary -inform DER -in {SIGNATURE} -content tagmanifest-sha256.txt \\\n"
+    f"    -CAfile {SIGNER_CA} -purpose any -out {{null}}"
+)
+TSA = f"openssl ts -verify -data tagmanifest-sha256.txt -in {TIMESTAMP} -CAfile {{authority}}"
+
+_POWERSHELL = """foreach ($list in 'tagmanifest-sha256.txt', 'manifest-sha256.txt') {
+  Get-Content $list -Encoding UTF8 | ForEach-Object {
+    $hash, $path = $_ -split '  ', 2
+    if (-not (Test-Path -LiteralPath $path) -or
+        (Get-FileHash -Algorithm SHA256 -LiteralPath $path).Hash -ne $hash) { "FAILED  $path" }
+  }
+}
+"Done: every file that is not named above is whole." """
+
+_FIELDS = """data/DATA holds the load files: .dat (Concordance: UTF-8 with BOM, CRLF, fields parted by U+0014
+and enclosed in U+00FE, U+00AE for a line end inside a field), .opt (Opticon), .csv for spreadsheets, manifest.jsonl
+with the exact values. Paths in them begin at the folder data. Bates numbers count pages; a document without pages has one number."""
+
+
+def verify_text(volume: str, seal: Seal | None, evidence: Sequence[str]) -> bytes:
+    """VERIFY.txt of a volume, UTF-8 with LF. evidence: lines on how the proofs of the archive are checked."""
+    signature, timestamp = told(seal)
+    parts = [
+        f"How to check this volume, {volume}. Run everything in the folder this file lies in.",
+        f"Signature:  {signature}\nTime-stamp: {timestamp}",
+        "1. Every file is as it was produced (Linux, macOS: use shasum -a 256 -c there; prints only what failed)\n\n"
+        "sha256sum --quiet -c tagmanifest-sha256.txt\nsha256sum --quiet -c manifest-sha256.txt",
+        "   The same on Windows, in PowerShell:\n\n" + _POWERSHELL.strip(),
+        "2. Nothing was added either (needs Python: pip install bagit)\n\npython -m bagit --validate .",
+        _signature(seal),
+        _timestamp(seal),
+        _evidence(evidence),
+        _FIELDS,
+    ]
+    return ("\n\n".join(filter(None, parts)) + "\n").encode(errors="replace")
+
+
+def _signature(seal: Seal | None) -> str:
+    if seal is None:
+        return "3. Who produced it: this volume is NOT SIGNED. Its hashes show accidents, not a change with new hashes."
+    return (
+        "3. Who produced it. First compare the certificate's fingerprint with one that reached you another way\n"
+        f"   (telephone, letter); {SIGNER_CA} alone proves nothing, for it lies in the folder it vouches for.\n\n"
+        f"openssl x509 -in {SIGNER_CA} -noout -subject -fingerprint -sha256\n{CMS.format(null='/dev/null')}\n\n"
+        "   On Windows write NUL for /dev/null. The report is signed as well; Adobe Reader shows it, and so does\n\n"
+        "pdfsig data/REPORT/export-report.pdf"
+    )
+
+
+def _timestamp(seal: Seal | None) -> str:
+    if seal is None or seal.timestamp is None:
+        return (
+            "4. Since when it exists: this volume is NOT TIMESTAMPED. Nothing but the word of its\n"
+            "   producer tells when it was made."
+        )
+    authority = TSA_CA if seal.tsa_authority else "CERTIFICATES-OF-THE-AUTHORITY.pem"
+    return f"4. Since when it exists at the latest\n\n{TSA.format(authority=authority)}"
+
+
+def _evidence(lines: Sequence[str]) -> str:
+    return "5. That the archive held these messages\n\n" + "\n".join(lines) if lines else ""
