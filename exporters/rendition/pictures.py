@@ -1,0 +1,187 @@
+"""What stands for an image in the body: the image of the message, a labelled box, or nothing for a tracking pixel."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from html import escape
+from urllib.parse import unquote
+
+from exporters.rendition.elements import length
+from exporters.rendition.images import Picture, recode
+
+TOTAL = 150_000_000
+"""Pixels decoded for one message."""
+COUNT = 300
+"""Different images of one message."""
+LABEL = "mailark-image"
+"""Class of the box that stands for an image."""
+STYLE = (
+    f".{LABEL}{{display:inline-block;box-sizing:border-box;max-width:100%;border:1px dotted #999;color:#666;"
+    "font:normal 8pt/1.2 sans-serif;letter-spacing:normal;text-transform:none;text-indent:0;padding:1px 3px}"
+)
+_URL = "cid:mailark-{}"
+_DATA = re.compile(r"data:image/[a-z0-9.+-]{1,30}(?:;[a-z0-9=-]{1,40}){0,4};base64,([a-z0-9+/=\s%_-]*+)", re.IGNORECASE)
+_DATA_KEY = "mailark-data-"
+_PIXEL = 3  # an image no larger is a tracking pixel, one no larger across or down a spacer
+_LABELLED = (60, 18)  # pixels of a box into which a label goes
+_TALL = 240  # pixels of a box that is only a place
+_ALT = 200
+_PIXELS = re.compile(r"(?:width|height):([0-9.]+)px(?: !important)?\Z")
+
+
+def pull_data(html: str) -> tuple[str, dict[str, str]]:
+    """`html` with each `data:` image replaced by a short key, and what the keys stand for, in base64.
+
+    Before the body is cut to its greatest length: embedded images are most of a message that has them.
+    """
+    pulled: dict[str, str] = {}
+
+    def replace(found: re.Match[str]) -> str:
+        if len(pulled) >= COUNT:
+            return "cid:"
+        key = f"{_DATA_KEY}{len(pulled)}"
+        pulled[key] = found[1]
+        return f"cid:{key}"
+
+    return (_DATA.sub(replace, html) if "data:" in html or "DATA:" in html else html), pulled
+
+
+class Pictures:
+    """The images of one message. `parts`: Content-ID without its brackets, or Content-Location, -> bytes."""
+
+    def __init__(self, parts: Mapping[str, bytes], pulled: Mapping[str, str], label: Callable[[str], str]) -> None:
+        self._parts = parts
+        self._pulled = pulled
+        self._folded: dict[str, str] | None = None
+        self._label = label
+        self._left = TOTAL
+        self._found: dict[str, tuple[str, Picture] | None] = {}
+        self.images: dict[str, bytes] = {}
+        self.remote = self.tracking = self.missing = 0
+
+    def shown(self, given: Mapping[str, str], style: list[str], attributes: str) -> str:
+        """The HTML for an `<img>` with the attributes `given`. style: the declarations that may stay; attributes:
+        its other attributes, written."""
+        source = re.sub(r"[\t\n\r]", "", given.get("src", "")).strip()
+        width, height = _sizes(given, style)
+        found = self._picture(source)
+        if found:
+            return _image(found, given, style, attributes, width, height, self._alt(given))
+        remote = bool(re.match(r"(?:https?:)?//", source, re.IGNORECASE))
+        if "display:none" in style or (width, height) == (0, 0) or _tiny(width, height):
+            self.tracking += remote
+            return ""
+        if not source and not given.get("alt"):
+            return ""
+        self.remote += remote
+        self.missing += not remote
+        return _box("remote image" if remote else "missing image", self._alt(given), width, height)
+
+    def _alt(self, given: Mapping[str, str]) -> str:
+        return self._label(" ".join(given.get("alt", "").split())[:_ALT])
+
+    def _picture(self, source: str) -> tuple[str, Picture] | None:
+        """The image at `source` and its URL in our body."""
+        key = self._key(source)
+        if not key:
+            return None
+        if key not in self._found:
+            self._found[key] = self._decoded(key)
+        return self._found[key]
+
+    def _decoded(self, key: str) -> tuple[str, Picture] | None:
+        if len(self._found) >= COUNT:
+            return None
+        picture = recode(self._bytes(key), self._left)
+        if not picture:
+            return None
+        self._left -= picture.cost
+        url = _URL.format(len(self.images) + 1)
+        self.images[url] = picture.data
+        return url, picture
+
+    def _key(self, source: str) -> str:
+        """The name in `parts` or among the pulled images that `source` means, or ""."""
+        names = [source]
+        if source[:4].lower() == "cid:":
+            names = [source[4:], unquote(source[4:])]
+        for name in [names[0], names[-1], names[-1].strip("<> ")]:
+            if name and (name in self._parts or name in self._pulled):
+                return name
+        if self._folded is None:
+            self._folded = {name.strip("<> ").lower(): name for name in self._parts}
+        return self._folded.get(names[-1].strip("<> ").lower(), "")
+
+    def _bytes(self, key: str) -> bytes:
+        if key in self._parts:
+            return self._parts[key]
+        text = self._pulled[key]
+        text = re.sub(r"[\s=]", "", unquote(text) if "%" in text else text).translate({0x2D: "+", 0x5F: "/"})
+        try:
+            return base64.b64decode(text + "=" * (-len(text) % 4))
+        except (binascii.Error, ValueError):
+            return b""
+
+
+def _sizes(given: Mapping[str, str], style: list[str]) -> tuple[int | None, int | None]:
+    """Width and height in pixels as far as they are said; those of the style attribute win."""
+    sizes = []
+    for name in ("width", "height"):
+        value = length(given.get(name, ""), 2000)
+        for part in style:
+            found = _PIXELS.match(part) if part.startswith(name) else None
+            value = length(found[1], 2000) or value if found else value
+        sizes.append(int(value) if value.isdigit() else None)
+    return sizes[0], sizes[1]
+
+
+def _tiny(width: int | None, height: int | None) -> bool:
+    return width is not None and height is not None and max(width, height) <= _PIXEL
+
+
+def _image(
+    found: tuple[str, Picture],
+    given: Mapping[str, str],
+    style: list[str],
+    attributes: str,
+    width: int | None,
+    height: int | None,
+    alt: str,
+) -> str:
+    """The image itself. What is wider than the page shrinks, so a height that keeps the proportions is left out."""
+    url, picture = found
+    said = given.get("width", "")
+    parts = [part for part in style if not _PIXELS.match(part)]
+    if "height:auto" in parts:
+        height = None
+    if not any(part.startswith("width:") for part in parts):
+        if width is None and height is None and "%" not in said:
+            width = picture.width
+        across = f"{width}px" if width is not None else length(said, 100)
+        parts += [f"width:{across}"] if across else []
+    if height is not None and not _proportional(picture, width, height):
+        parts.append(f"height:{height}px")
+    return f'<img src="{url}" alt="{escape(alt)}"{attributes} style="{escape(";".join([*parts, "max-width:100%"]))}">'
+
+
+def _proportional(picture: Picture, width: int | None, height: int) -> bool:
+    if width is None:
+        return False
+    return abs(width * picture.height - height * picture.width) <= 0.06 * width * picture.height
+
+
+def _box(kind: str, alt: str, width: int | None, height: int | None) -> str:
+    """A box of about the image's size with a label; a spacer stays an empty place."""
+    if (width is not None and width <= _PIXEL) or (height is not None and height <= _PIXEL):
+        across, down = width or 0, min(height or 0, _TALL)
+        return f'<span style="display:inline-block;width:{across}px;height:{down}px;max-width:100%"></span>'
+    text = f"[{kind}: {alt}]" if alt else f"[{kind}]"
+    style = ""
+    if width is not None and height is not None and width >= _LABELLED[0] and height >= _LABELLED[1]:
+        style = f' style="width:{width}px;min-height:{min(height, _TALL)}px"'
+    elif alt:
+        text = f"[{alt}]"
+    return f'<span class="{LABEL}"{style}>{escape(text, quote=False)}</span>'
