@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import hashlib
 from contextlib import suppress
 from functools import cache
@@ -18,7 +17,7 @@ _SOURCES = (".py", ".css", ".conf", ".icc", ".xml")
 _PACKAGES = (
     "weasyprint", "pydyf", "tinyhtml5", "tinycss2", "cssselect2", "pyphen", "fonttools", "pillow", "nh3", "pikepdf",
 )  # fmt: skip
-_LIBRARIES = (("pango-1.0", "pango_version"),)
+_PANGO = ("libpango-1.0.so.0", "libpango-1.0.dylib", "libpango-1.0-0.dll")
 
 
 @cache
@@ -39,8 +38,14 @@ def fingerprint() -> str:
     for package in _PACKAGES:
         with suppress(PackageNotFoundError):
             seen.update(f"{package} {version(package)}\n".encode())
-    for library, function in _LIBRARIES:
-        if file := ctypes.util.find_library(library):
-            seen.update(f"{library} {getattr(ctypes.CDLL(file), function)()}\n".encode())
+    seen.update(f"pango {_pango()}\n".encode())
     seen.update(f"fontconfig {fonts.version()} {fonts.fingerprint()}\n".encode())
     return seen.hexdigest()
+
+
+def _pango() -> int:
+    """Version of Pango, which breaks the lines, as 10000 * major + 100 * minor + micro; 0 when there is none."""
+    for name in _PANGO:
+        with suppress(OSError):
+            return int(ctypes.CDLL(name).pango_version())
+    return 0

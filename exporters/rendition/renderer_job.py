@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exporters.interface import Outgoing
+from exporters.rendition import fonts
 from exporters.rendition.attempt import attempt
 from exporters.rendition.interface import Notes, Rendition, Tier
 from exporters.rendition.pdfa import finish
 from exporters.rendition.renderer_identity import name
 
 BARE = Notes(simplified=("everything",))
+
+
+def prepare() -> None:
+    """What all workers share: made once, before they are forked. Raises ConfigError when fonts are missing."""
+    fonts.require()
+    name()
 
 
 def render(message: Outgoing, tier: Tier, bare: bool) -> Rendition:
