@@ -37,7 +37,7 @@ def canonical(body: Body, start: int, *, relaxed: bool) -> Iterator[bytes]:
     held, empty = 0, True
     for piece in _pieces(body, start):
         text = crlf(piece)
-        if relaxed:
+        if relaxed and (b" " in text or b"\t" in text):
             text = _squeezed(text).replace(b" \r\n", b"\r\n").rstrip(b" ")  # only the last piece can end with a blank
         end = _content(text)
         if end:

@@ -51,11 +51,13 @@ def signatures(chain: Sequence[Set], fields: Sequence[Field]) -> Iterator[tuple[
 
     That is the newest ARC-Message-Signature and every ARC-Seal (RFC 8617 section 5.2, steps 4 and 6).
     """
-    message = signature.read("message", chain[-1].message)
-    yield "ARC-Message-Signature", message, signature.header_hash(message, fields)
+    own = chain[-1].message
+    message = signature.read("message", own)
+    yield "ARC-Message-Signature", message, signature.header_hash(message, own, fields)
     for number in range(len(chain), 0, -1):
-        seal = signature.read("seal", chain[number - 1].seal)
-        yield f"ARC-Seal {number}", seal, signature.hash_of(seal, _sealed(chain[:number]))
+        own = chain[number - 1].seal
+        seal = signature.read("seal", own)
+        yield f"ARC-Seal {number}", seal, signature.hash_of(seal, own, _sealed(chain[:number]))
 
 
 def _sealed(chain: Sequence[Set]) -> Iterator[Field]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as Late
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from archiver.authenticity import canonical, chain, record, signature
@@ -35,10 +35,19 @@ _MARKS = (b"dkim-signature", b"arc-")
 
 @dataclass(slots=True)
 class _Claim:
-    """One signature, hashed, its key on the way. body: what is wrong with the body, "" if it fits."""
+    """What is kept of a signature until its key has come: little, as a batch may have many.
+
+    digest: SHA-256 of what it covers · subdomain: i= is below d= · body: what is wrong with the body, "" if it fits ·
+    note: of a signature that fits · second_from: it does not cover every From field.
+    """
 
     title: str
-    signature: Signature
+    domain: str
+    selector: str
+    key_type: str
+    value: bytes
+    expires: int | None
+    subdomain: bool
     digest: bytes
     answer: Future[Answer]
     body: str = ""
@@ -132,30 +141,28 @@ class Checker:
         )
 
     def _verdict(self, method: str, claim: _Claim, until: float) -> Verdict:
-        made = claim.signature
         answer = _answer(claim.answer, until)
         result, reason = answer.result, answer.reason
         if claim.body:
             result, reason = "fail", claim.body
         elif not result:
             result, reason = self._judged(claim, answer.record)
-        return Verdict(method, result, made.domain, made.selector, reason, answer.record.decode("latin-1"))
+        return Verdict(method, result, claim.domain, claim.selector, reason, answer.record.decode("latin-1"))
 
     def _judged(self, claim: _Claim, text: bytes) -> tuple[str, str]:
         """Result and reason, the key being known (RFC 6376 sections 6.1.2 and 6.1.3)."""
-        made = claim.signature
         try:
             key = record.read(text)
         except Flawed as error:
             return error.result, str(error)
-        if key.type != made.key_type:
+        if key.type != claim.key_type:
             return "permerror", "the key in DNS is of another type than the signature"
-        if key.strict and made.identity and made.identity != made.domain:
+        if key.strict and claim.subdomain:
             return "permerror", "the key in DNS is not for subdomains (t=s)"
-        if not key.verifies(made.value, claim.digest):
+        if not key.verifies(claim.value, claim.digest):
             return "fail", "the signature does not fit the header fields"
-        if made.expires is not None and made.expires < self._now().timestamp():
-            return "policy", f"the signature fits, but expired on {_day(made.expires)} (x=)"
+        if claim.expires is not None and claim.expires < self._now().timestamp():
+            return "policy", f"the signature fits, but expired on {_day(claim.expires)} (x=)"
         if claim.second_from:
             return "policy", "the signature fits, but does not cover every From field (RFC 6376 section 8.15)"
         return "pass", "; ".join(filter(None, (claim.note, "the domain is testing (t=y)" if key.testing else "")))
@@ -170,28 +177,28 @@ class _Reader:
 
     def dkim(self, field: Field) -> Verdict | _Claim:
         """One DKIM-Signature: a claim to be judged when its key is there, or the verdict if that is not needed."""
-        domain, selector = signature.signer(field)
         try:
             made = signature.read("dkim", field)
-            return self._claim("DKIM-Signature", made, signature.header_hash(made, self._fields))
+            return self._claim("DKIM-Signature", made, signature.header_hash(made, field, self._fields))
         except Flawed as error:
-            return Verdict("dkim", error.result, domain, selector, str(error))
+            return Verdict("dkim", error.result, *signature.signer(field), str(error))
 
     def arc(self, found: Examination) -> None:
         """The chain, if the message has one."""
-        domain = selector = ""
+        newest = _NO_FIELD
         try:
             sets = chain.sets(self._fields)
             if sets:
-                domain, selector = signature.signer(sets[-1].seal)
+                newest = sets[-1].seal
                 found.chain = [self._claim(*one) for one in chain.signatures(sets, self._fields)]
         except Flawed as error:
             found.chain = []
-            found.verdicts.append(Verdict("arc", error.result, domain, selector, str(error)))
+            found.verdicts.append(Verdict("arc", error.result, *signature.signer(newest), str(error)))
 
     def _claim(self, title: str, made: Signature, digest: bytes) -> _Claim:
-        slim = replace(made, field=_NO_FIELD, signed=())  # it is kept until the batch is sealed
-        claim = _Claim(title, slim, digest, self._finder.ask(made.key_name))
+        subdomain = made.identity not in ("", made.domain)
+        who, answer = (made.domain, made.selector, made.key_type), self._finder.ask(made.key_name)
+        claim = _Claim(title, *who, made.value, made.expires, subdomain, digest, answer)
         if made.signed:
             claim.second_from = signature.unsigned_from(made, self._fields)
             claim.body, claim.note = self._compare(made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -42,6 +43,7 @@ class Key:
         return True
 
 
+@lru_cache(maxsize=1024)
 def read(text: bytes) -> Key:
     """The key of a TXT record. Flawed when it is withdrawn, broken, too small, or not for mail."""
     try:

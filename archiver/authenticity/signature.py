@@ -37,7 +37,6 @@ class Signature:
     expires: seconds since 1970, None: never · length: bytes of the canonical body it covers, None: all.
     """
 
-    field: Field
     domain: str
     selector: str
     key_type: str
@@ -86,24 +85,27 @@ def read(kind: str, field: Field) -> Signature:
     relaxed = (True, True) if kind == "seal" else _forms(found.get(b"c", b"simple/simple"))
     identity = _identity(found.get(b"i", b""), where) if kind == "dkim" else ""
     key_type = ALGORITHMS[found[b"a"]]
-    return Signature(field, where, selector, key_type, value, relaxed, signed, body, length, expires, identity)
+    return Signature(where, selector, key_type, value, relaxed, signed, body, length, expires, identity)
 
 
-def header_hash(signature: Signature, fields: Sequence[Field]) -> bytes:
-    """SHA-256 of the signed header fields, the last of a name first (RFC 6376 sections 3.7 and 5.4.2)."""
+def header_hash(signature: Signature, own: Field, fields: Sequence[Field]) -> bytes:
+    """SHA-256 of the signed header fields, the last of a name first (RFC 6376 sections 3.7 and 5.4.2).
+
+    own: the field of the signature itself · fields: those of the message.
+    """
     of_name: dict[bytes, list[Field]] = {}
     for field in fields:
         of_name.setdefault(field.name, []).append(field)
     chosen = (of_name[name].pop() for name in signature.signed if of_name.get(name))
-    return hash_of(signature, chosen)
+    return hash_of(signature, own, chosen)
 
 
-def hash_of(signature: Signature, fields: Iterable[Field]) -> bytes:
-    """SHA-256 of `fields` and, without what b= holds, of the signature field itself."""
+def hash_of(signature: Signature, own: Field, fields: Iterable[Field]) -> bytes:
+    """SHA-256 of `fields` and, without what its b= holds, of the signature's own field."""
     relaxed, hasher = signature.relaxed[0], hashlib.sha256()
     for field in fields:
         hasher.update(canonical.header(field, relaxed=relaxed) + b"\r\n")
-    hasher.update(canonical.header(without_value(signature.field, b"b"), relaxed=relaxed))
+    hasher.update(canonical.header(without_value(own, b"b"), relaxed=relaxed))
     return hasher.digest()
 
 
