@@ -87,9 +87,12 @@ class Tree:
 
     def push(self, name: str, written: str, floats: bool = False, symbols: bool = False) -> None:
         """Write a start tag that `takes` let pass."""
+        self._reopened += len(self._dangling)
+        if self._reopened > _REOPENED:
+            self.out.extend(f"</{left}>" for left in self._dangling)
+            self._dangling.clear()
         self.out.append(written)
         self.elements += 1
-        self._reopened += len(self._dangling)
         if name != "col":
             self.open.append(Open(name, floats, symbols or self.symbols, list(self._dangling)))
 
