@@ -18,7 +18,7 @@ from archiver.authenticity.lookup import server
 from archiver.errors import ConfigError
 from archiver.secrets import Secret, secret_of
 from archiver.sources.providers import PROVIDERS, provider_of
-from archiver.stores.table import KINDS
+from archiver.stores.table import KINDS, place
 from archiver.toml_table import KeyPath, Mistake, Table, positions
 
 T = TypeVar("T")
@@ -47,6 +47,14 @@ class ArchiveSettings:
     straggler_wait: int = STRAGGLER_WAIT
     dkim: bool = True
     dns: tuple[str, ...] = ()
+
+    def store(self, url: str, folder: Path) -> str | None:
+        """The configured store at the place that `url` names, whatever options either has; None when there is none.
+
+        A relative path begins at `folder`. ConfigError: an unknown kind.
+        """
+        wanted = store_url(url, folder)
+        return next((known for known in self.stores if known == wanted or place(known) == place(wanted)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +172,10 @@ def _archive(table: Table, folder: Path) -> ArchiveSettings:
     if "stores" in table and table.raw("stores") == []:
         table.wrong("stores", "names no store")
     stores = tuple(_store(table, url, folder) for url in given)
-    places = [str(Path(unquote(urlsplit(url).path)).resolve()) if url.startswith("file:") else url for url in stores]
-    for place in sorted({place for place in places if places.count(place) > 1}):
-        table.wrong("stores", f"{place} is named twice; a store counts as one copy only")
+    first: dict[str, str] = {}
+    for url in stores:
+        if (known := first.setdefault(place(url), url)) is not url:
+            table.wrong("stores", f"{_named_twice(known, url)}; a store counts as one copy only")
     copies = table.number("copies", min(2, len(stores)) or 1, 1, 100)
     if stores and copies > len(stores):
         table.wrong("copies", f"{copies} copies need as many stores, and there are {len(stores)}")
@@ -189,6 +198,12 @@ def _dns(table: Table) -> tuple[str, ...]:
         except ValueError as error:
             table.wrong("dns", f'"{one}" {error}')
     return given
+
+
+def _named_twice(one: str, other: str) -> str:
+    """Folders as plain paths."""
+    first, second = (unquote(url.removeprefix("file://")) for url in (one, other))
+    return f"{first} is named twice" if one == other else f"{first} and {second} are one place"
 
 
 def _read_as(table: Table, key: str, read: Callable[[str], T]) -> T | None:

@@ -11,6 +11,8 @@ import apsw
 
 from archiver.model import MessageId
 from archiver.state import PackRecord, State
+from archiver.store_names import rename_stores
+from archiver.stores.table import identity
 from archiver.vault.commit import Commit, Staged
 
 SCHEMA = """
@@ -49,6 +51,7 @@ class CommitJournal:
         self._state = state
         with state.transaction() as db:
             db.execute(SCHEMA)
+            rename_stores(db, "confirmation")
 
     def pending(self) -> Pending:
         """Everything recorded since the last commit."""
@@ -110,13 +113,13 @@ class CommitJournal:
         return tuple(Staged(name, size, sha256, found(path) if path else None) for name, size, sha256, path in rows)
 
     def confirmations(self, seq: int) -> frozenset[str]:
-        """URLs of the stores that hold this commit."""
+        """Identities of the stores that hold this commit (see `archiver.stores.table.identity`)."""
         return frozenset(r[0] for r in self._state.rows("SELECT store FROM confirmation WHERE seq = ?", (seq,)))
 
     def confirm(self, seq: int, store_url: str) -> None:
         """A store holds the manifest, and so everything it names."""
         with self._state.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO confirmation(seq, store) VALUES(?, ?)", (seq, store_url))
+            db.execute("INSERT OR IGNORE INTO confirmation(seq, store) VALUES(?, ?)", (seq, identity(store_url)))
 
     def settle(self, seq: int) -> None:
         """Enough stores hold the commit: the folder cursors it carries move."""
@@ -158,7 +161,9 @@ class CommitJournal:
     def lacking(self, stores: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
         """For each store the commits it does not hold: (seq, time recorded), oldest first."""
         rows = self._state.rows("SELECT seq, time FROM commits WHERE manifest IS NOT NULL ORDER BY seq")
-        return {url: [(seq, time) for seq, time in rows if url not in self.confirmations(seq)] for url in stores}
+        return {
+            url: [(seq, time) for seq, time in rows if identity(url) not in self.confirmations(seq)] for url in stores
+        }
 
 
 def _forget_older(db: apsw.Connection) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from archiver.catalog.sqlite import SqliteCatalog
@@ -15,15 +16,16 @@ from archiver.config import Settings
 from archiver.errors import ConfigError, LockedError, QuotaError, StoreError
 from archiver.journal import CommitJournal
 from archiver.state import State
+from archiver.stores.abilities import refuse_doubles
 from archiver.stores.interface import Store
 from archiver.stores.table import open_store
 from archiver.stores.unavailable import UnavailableStore
-from archiver.threads import side_by_side
 from archiver.vault.files import usable
 from archiver.vault.keys import Machine
 from archiver.vault.vault import Vault
 
-STORES_AT_ONCE = 8
+OPENING = 600.0
+"""Seconds in which a store must have opened: longer than a client's own time-outs and retries together take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +105,38 @@ def open_archive(settings: Settings, passphrase: str, *, exclusive: bool = True)
         yield Archive(settings, work, machine, stores, state, CommitJournal(state), catalog, vault)
 
 
-def open_stores(urls: Sequence[str]) -> list[Store]:
-    """Open the stores side by side; one that cannot be opened is there and fails, so that the others are used."""
+def open_stores(urls: Sequence[str], patience: float = OPENING) -> list[Store]:
+    """Open the stores side by side; one that cannot be opened, or does not answer within `patience` seconds, is there
+    and fails, so that the others are used.
+
+    ConfigError when two of them turn out to be one place.
+    """
     opened: dict[str, Store] = {}
+    failures: list[BaseException] = []
 
     def open_one(url: str) -> None:
         try:
             opened[url] = open_store(url)
         except (StoreError, QuotaError) as error:
             opened[url] = UnavailableStore(url, StoreError(str(error), error.hint))
+        except BaseException as error:
+            failures.append(error)
 
-    side_by_side([partial(open_one, url) for url in dict.fromkeys(urls)], STORES_AT_ONCE, "open")
-    return [opened[url] for url in urls]
+    names = list(dict.fromkeys(urls))
+    threads = [threading.Thread(target=open_one, args=(url,), name=f"open {url}", daemon=True) for url in names]
+    end = time.monotonic() + patience
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    if failures:
+        raise failures[0]
+    there = dict(opened)  # one that wakes up later is not let in any more
+    stores = [there.get(url) or _silent(url, patience) for url in urls]
+    refuse_doubles(stores)
+    return stores
+
+
+def _silent(url: str, patience: float) -> Store:
+    text = f"{url} did not answer within {patience:.0f} s"
+    return UnavailableStore(url, StoreError(text, "Is its server up, its share mounted? The next run tries again."))

@@ -1,4 +1,7 @@
-"""When each object of each store was last read whole and found right, as the state remembers it."""
+"""When each object of each store was last read whole and found right, as the state remembers it.
+
+Stores are given by URL and remembered by their identity, so that an option of the URL may change.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from archiver.state import State
+from archiver.store_names import rename_stores
+from archiver.stores.table import identity
 from archiver.vault.manifest import ObjectRef
 from archiver.vault.plan import Level, Proof
 
@@ -54,10 +59,12 @@ class StateProofs:
         self._state, self._now = state, now
         with state.transaction() as db:
             db.execute(SCHEMA)
+            for table in ("proof", "checked", "locked"):
+                rename_stores(db, table)
 
     def known(self, store: str) -> Mapping[str, Proof]:
         """The latest proof of each object of the store, by name."""
-        rows = self._state.rows("SELECT name, sha256, time FROM proof WHERE store = ?", (store,))
+        rows = self._state.rows("SELECT name, sha256, time FROM proof WHERE store = ?", (identity(store),))
         return {name: Proof(sha256, time) for name, sha256, time in rows}
 
     def keep(self, store: str, refs: Sequence[ObjectRef]) -> None:
@@ -66,20 +73,20 @@ class StateProofs:
         with self._state.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO proof(store, name, sha256, time) VALUES(?, ?, ?, ?)",
-                [(store, ref.name, ref.sha256, time) for ref in refs],
+                [(identity(store), ref.name, ref.sha256, time) for ref in refs],
             )
 
     def drop(self, store: str, name: str) -> None:
         """The object is not what it must be: it comes first in the next check."""
         with self._state.transaction() as db:
-            db.execute("DELETE FROM proof WHERE store = ? AND name = ?", (store, name))
+            db.execute("DELETE FROM proof WHERE store = ? AND name = ?", (identity(store), name))
 
     def note(self, store: str, level: Level, faults: int, share: float, oldest: str | None) -> None:
         """A check of the store has ended with this."""
         with self._state.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO checked(store, time, level, faults, share, oldest) VALUES(?, ?, ?, ?, ?, ?)",
-                (store, self._time(), level.value, faults, share, oldest),
+                (identity(store), self._time(), level.value, faults, share, oldest),
             )
 
     def note_locks(self, store: str, protection: str, looked: int, lacking: int) -> None:
@@ -87,18 +94,20 @@ class StateProofs:
         time = self._time()
         with self._state.transaction() as db:
             if looked:
-                row = (store, time, protection, looked, lacking)
+                row = (identity(store), time, protection, looked, lacking)
                 db.execute("INSERT OR REPLACE INTO locked VALUES(?, ?, ?, ?, ?)", row)
             else:
                 db.execute(
                     "INSERT INTO locked VALUES(?1, ?2, ?3, 0, 0) "
                     "ON CONFLICT(store) DO UPDATE SET protection = ?3, time = ?2",
-                    (store, time, protection),
+                    (identity(store), time, protection),
                 )
 
     def locked(self, store: str) -> Locked | None:
         """What was seen of the store's protection, None where it can do nothing or was never checked."""
-        rows = self._state.rows("SELECT time, protection, looked, lacking FROM locked WHERE store = ?", (store,))
+        rows = self._state.rows(
+            "SELECT time, protection, looked, lacking FROM locked WHERE store = ?", (identity(store),)
+        )
         return Locked(*rows[0]) if rows else None
 
     def last(self, store: str) -> Checked | None:
@@ -106,7 +115,7 @@ class StateProofs:
         rows = self._state.rows(
             "SELECT time, level, faults, share, oldest, (SELECT max(time) FROM proof WHERE store = ?1) "
             "FROM checked WHERE store = ?1",
-            (store,),
+            (identity(store),),
         )
         return Checked(*rows[0]) if rows else None
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from archiver.config import Settings
 from archiver.errors import ConfigError
 from archiver.opening import WorkFolder
-from archiver.stores.abilities import protection
+from archiver.stores.abilities import protection, refuse_doubles
 from archiver.stores.interface import Store
 from archiver.stores.locks import Protection
 from archiver.stores.table import create_store
@@ -44,6 +44,7 @@ def create_archive(settings: Settings, passphrase: str, *, classic: bool, genera
         made = keys.create(passphrase, classic=classic, generated=generated, first_year=datetime.now(UTC).year)
         objects = {**documents(), **made.objects}
         stores = [create_store(url, made.archive) for url in settings.archive.stores]
+        refuse_doubles(stores)
         _refuse_used(stores)
         for error in furnish(stores, objects).values():
             raise error

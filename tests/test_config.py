@@ -169,7 +169,7 @@ def test_a_store_reached_by_a_link_keeps_its_name_and_counts_once(tmp_path: Path
     (tmp_path / "disk").mkdir()
     (tmp_path / "link").symlink_to("disk")
     assert load(tmp_path, '[archive]\nstores = ["link"]').archive.stores == ((tmp_path / "link").as_uri(),)
-    assert f"{tmp_path / 'disk'} is named twice" in mistakes(tmp_path, '[archive]\nstores = ["link", "disk"]')
+    assert f"{tmp_path / 'link'} and {tmp_path / 'disk'} are one place" in mistakes(tmp_path, '[archive]\nstores = ["link", "disk"]')
 
 
 def test_a_provider_gives_host_and_connections(tmp_path: Path) -> None:

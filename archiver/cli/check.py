@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +14,8 @@ from archiver.amounts import parse_size
 from archiver.cli.expenses import consent, only_told
 from archiver.cli.output import as_json, moment, number, plural, size, store_name, table
 from archiver.cli.progress import watcher
-from archiver.cli.session import Session, finish
-from archiver.config import Settings, store_url
+from archiver.cli.session import Session, configured, finish
+from archiver.config import Settings
 from archiver.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -109,10 +108,7 @@ class _Subject:
 
 def _chosen(settings: Settings, only: tuple[str, ...]) -> frozenset[str]:
     """The configured stores that --store names."""
-    chosen = frozenset(store_url(url, Path.cwd()) for url in only)
-    if unknown := chosen - set(settings.archive.stores):
-        raise ConfigError(f"{', '.join(sorted(unknown))}: not a store of {settings.path}", "see `mailark store list`")
-    return chosen
+    return frozenset(configured(settings, url) for url in only)
 
 
 @contextmanager

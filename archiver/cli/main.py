@@ -39,6 +39,8 @@ COMMANDS = {
     "check": "Check the archive in every store.",
     "repair": "Heal damaged or missing objects from a good store.",
     "store": "List the stores, add one, take one out.",
+    "hold": "Keep an era, or everything, from being deleted until a case is over.",
+    "purge": "Tell what the destruction of an era would take away.",
     "reindex": "Make the catalog again from a store.",
     "recover": "Bring everything back from one store and the recovery sheet.",
 }

@@ -12,7 +12,7 @@ from archiver.cli.expenses import consent
 from archiver.cli.output import as_json, number, plural, size, store_name
 from archiver.cli.progress import watcher
 from archiver.cli.session import Session, finish
-from archiver.config import Settings, store_url
+from archiver.config import Settings
 from archiver.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,12 +57,10 @@ def command(session: Session, new: tuple[str, ...], level: str, yes: bool, dry_r
 
 def _empty(settings: Settings, new: tuple[str, ...]) -> set[str]:
     """The configured stores that --new names."""
-    empty = {store_url(url, Path.cwd()) for url in new}
-    if unknown := empty - set(settings.archive.stores):
-        raise ConfigError(
-            f"{', '.join(sorted(unknown))}: not a store of {settings.path}", "add it to stores there first"
-        )
-    return empty
+    empty = {url: settings.archive.store(url, Path.cwd()) for url in new}
+    if unknown := [url for url, found in empty.items() if found is None]:
+        raise ConfigError(f"{', '.join(unknown)}: not a store of {settings.path}", "add it to stores there first")
+    return set(filter(None, empty.values()))
 
 
 def _stores(settings: Settings, empty: set[str], dry_run: bool) -> list[Store]:

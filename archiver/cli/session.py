@@ -60,6 +60,14 @@ class Session:
         )
 
 
+def configured(settings: Settings, url: str) -> str:
+    """The configured store that a user means: by its URL, with or without the options, or a path from here."""
+    found = settings.archive.store(url, Path.cwd())
+    if found is None:
+        raise ConfigError(f"{url}: not a store of {settings.path}", "see `mailark store list`")
+    return found
+
+
 def passphrase_in(file: Path) -> str:
     """The first line of a file that only its owner can read."""
     return Secret("the passphrase", "file", str(file)).reveal()

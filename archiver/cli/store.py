@@ -11,7 +11,7 @@ from archiver.cli.expenses import consent, only_told
 from archiver.cli.output import as_json, number, one_line, plural, size, store_name, table
 from archiver.cli.progress import watcher
 from archiver.cli.protection import protection_lines
-from archiver.cli.session import Session, finish
+from archiver.cli.session import Session, configured, finish
 from archiver.config import Settings, store_url
 from archiver.errors import ConfigError, StoreError
 
@@ -80,8 +80,10 @@ def add_store(session: Session, url: str, yes: bool, dry_run: bool, json_: bool)
     Goes on where it was when it is started again. No passphrase is needed, and `backup` may run meanwhile.
     """
     settings, place = session.settings, store_url(url, Path.cwd())
-    if place in settings.archive.stores:
-        raise ConfigError(f"{url} is a store already", f"to fill it again: mailark repair --new {url}")
+    if (known := settings.archive.store(url, Path.cwd())) is not None:
+        raise ConfigError(
+            f"{url} is a store already, as {store_name(known)}", f"to fill it again: mailark repair --new {url}"
+        )
     filled = _filled(settings, place, yes, dry_run, json_)
     changed = _configured(settings, store_name(place))
     if json_:
@@ -151,10 +153,8 @@ def remove_store(session: Session, url: str) -> None:
     from archiver.toml_edit import without_store, write_over
     from archiver.vault.inventory import find_root
 
-    settings, place = session.settings, store_url(url, Path.cwd())
-    archive = settings.archive
-    if place not in archive.stores:
-        raise ConfigError(f"{url} is not a store of {settings.path}", "see `mailark store list`")
+    settings, archive = session.settings, session.settings.archive
+    place = configured(settings, url)
     if len(archive.stores) - 1 < archive.copies:
         left = plural(len(archive.stores) - 1, "store")
         raise ConfigError(f"{archive.copies} copies cannot be kept in {left}", "add another store first")
@@ -170,9 +170,37 @@ def remove_store(session: Session, url: str) -> None:
     click.echo(f"complete: {store_name(place)} is no store any more; what lies there was not touched")
 
 
+@command.command("lock")
+@click.argument("urls", metavar="[STORE]...", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Tell how many requests it takes; change nothing.")
+@click.option("--json", "json_", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def lock_objects(session: Session, urls: tuple[str, ...], dry_run: bool, json_: bool) -> None:
+    """Give every object in buckets with Object Lock the retention and the legal hold that it should carry.
+
+    For what was stored before the URL asked for retention, or since a hold was set. Lifts and shortens nothing.
+    """
+    from archiver.cli.hold import lock_values, locks, verdict
+    from archiver.locking import lock
+    from archiver.opening import open_stores
+    from archiver.vault.inventory import find_root
+
+    chosen = [configured(session.settings, url) for url in urls] or list(session.settings.archive.stores)
+    stores = open_stores(session.settings.archive.stores)
+    agree = only_told(json_) if dry_run else consent(yes=True)
+    done = lock(stores, find_root(stores), watcher(), agree, only=chosen)
+    code = StoreError.exit_code if any(store.error for store in done) else 0
+    if json_:
+        click.echo(as_json({"exit_code": code, "stores": lock_values(done)}))
+    told = locks(done) if done else "no store promises a lock"
+    click.echo(f"{verdict(code)}: {told}", err=json_)
+    finish(code)
+
+
 @command.command("policy")
 @click.argument("url", metavar="URL")
-def show_policy(url: str) -> None:
+@click.option("--locks", is_flag=True, help="For whoever runs `store lock` and `hold`: may change locks as well.")
+def show_policy(url: str, locks: bool) -> None:
     """Print the least IAM policy for the machine that archives into the s3:// store URL.
 
     It may look, read and add; it may not delete. `init` and `repair` want more: run them with other credentials.
@@ -182,4 +210,4 @@ def show_policy(url: str) -> None:
 
     if not url.startswith("s3://"):
         raise ConfigError(f"{url}: only s3:// stores have such a policy", f"Example: {EXAMPLE}")
-    click.echo(as_json(policy(parse_place(url))))
+    click.echo(as_json(policy(parse_place(url), locks=locks)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from archiver.errors import MailarkError
+from archiver.errors import ConfigError, MailarkError
 from archiver.stores.interface import Store
 from archiver.stores.locks import Lock, Protection
 
@@ -49,6 +50,25 @@ class Locks(Protocol):
 
     def retain(self, name: str, lock: Lock) -> None:
         """Give the object the mode and end of `lock`: one request."""
+
+
+@runtime_checkable
+class Located(Protocol):
+    """An open store that knows its place better than its URL tells it."""
+
+    def whereabouts(self) -> str:
+        """The same for two stores exactly when they lie at one place."""
+
+
+def refuse_doubles(stores: Sequence[Store]) -> None:
+    """ConfigError when two of the open stores lie at one place: it would count as two copies."""
+    first: dict[str, Store] = {}
+    for store in stores:
+        if isinstance(store, Located):
+            known = first.setdefault(store.whereabouts(), store)
+            if known.url != store.url:
+                text = f"{known.url} and {store.url} are one place; a store counts as one copy only"
+                raise ConfigError(text, "Take one of them out of stores.")
 
 
 def parallel(store: Store) -> int:

@@ -80,6 +80,10 @@ class DriveStore:
             raise marker.not_a_store(self.url)
         return marker.archive_in(found, self.url)
 
+    def whereabouts(self) -> str:
+        """The folder as Google tells it apart, however the URL names it."""
+        return f"drive {self._calls.place.endpoint} {self._tree.top}"
+
     def put_if_absent(self, name: str, data: Data) -> bool:
         return self._put(self._checked(name), data)
 

@@ -62,6 +62,11 @@ class Tree:
         self._lock = threading.RLock()
         self._creating = threading.Lock()
 
+    @property
+    def top(self) -> str:
+        """The id of the store's own folder, the oldest one where several have its name; "" before `open`."""
+        return next(iter(self._folders.get("", ())), "")
+
     def open(self, *, create: bool) -> None:
         """Find the store's own folder, or make it; StoreError when it is not there."""
         place = self._calls.place

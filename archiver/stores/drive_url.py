@@ -13,7 +13,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from archiver.errors import ConfigError
 
@@ -91,6 +91,20 @@ def parse(url: str) -> Place:
         writes_per_second=_pace(url, options.get("writes_per_second", "2")),
         endpoint=_endpoint(url, options.get("endpoint", GOOGLE)),
     )
+
+
+def identity(url: str) -> str:
+    """The URL without what may change of a store: the folder, its drive, and whose Drive it is. ConfigError as `parse`.
+
+    A folder's id and a shared drive are the same for everybody; My Drive is that of the login which lies in `keep`.
+    """
+    place = parse(url)
+    where = f"id:{place.folder_id}" if place.folder_id else "/".join(quote(part, safe="") for part in place.folders)
+    told = {"shared_drive": place.shared_drive or "", "endpoint": place.endpoint if place.endpoint != GOOGLE else ""}
+    if not place.folder_id and not place.shared_drive and place.keep != _default_keep():
+        told["keep"] = str(place.keep)
+    options = urlencode({name: value for name, value in told.items() if value})
+    return f"drive://{where}" + (f"?{options}" if options else "")
 
 
 def _options(url: str, query: str) -> dict[str, str]:

@@ -232,6 +232,13 @@ class RcloneStore:
         return StoreError(text, f"Try it by hand: rclone lsf {self.fs}")
 
 
+def identity(url: str) -> str:
+    """The URL in one spelling: "a//b/" is "a/b"; a leading "/" stays, for it means another folder. ConfigError."""
+    remote, _, folder = _fs(url).partition(":")
+    parts = [part for part in folder.split("/") if part not in ("", ".")]
+    return f"rclone://{remote}:{'/' * folder.startswith('/')}{'/'.join(parts)}"
+
+
 def _fs(url: str) -> str:
     """rclone's own name of the place; ConfigError for one with parameters in it, which may hold passwords."""
     fs = url.partition("://")[2].rstrip("/")

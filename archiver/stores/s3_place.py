@@ -22,6 +22,7 @@ LOCKS = ("governance", "compliance")
 ADDRESSING = ("path", "virtual")
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_AWS = re.compile(r"s3[.-](?:[a-z0-9-]+\.)*amazonaws\.com(?:\.cn)?")
 _ERA = re.compile(r"(?:packs|catalog|keys/era)/[^/]*-([0-9]{4})[./]")
 
 
@@ -89,6 +90,23 @@ def parse_place(url: str) -> Place:
     if "lock" in given and "years" not in given:
         raise ConfigError(f"{url}: lock needs retention", "For example retention=10y&lock=governance")
     return Place(url=url, bucket=parts.netloc, prefix=f"{prefix}/" if prefix else "", **given)
+
+
+def identity(url: str) -> str:
+    """The URL without what may change of a store: service, bucket and prefix. ConfigError as `parse_place`.
+
+    The names of AWS's buckets are unique in the world, those of its China regions apart (a partition of their own), so
+    no region is needed. http and https, and their own ports, lead to one service.
+    """
+    place = parse_place(url)
+    where = f"s3://{place.bucket}/{place.prefix}".rstrip("/")
+    if place.endpoint is None or _AWS.fullmatch(urlsplit(place.endpoint).hostname or ""):
+        region = place.region or ""
+        return f"{where}?region=cn" if region.startswith("cn") else where
+    parts = urlsplit(place.endpoint)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""
+    return f"{where}?endpoint=https://{host}{port}{parts.path}"
 
 
 def _options(url: str, query: str) -> dict[str, Any]:

@@ -13,9 +13,13 @@ from archiver.stores.s3_place import Place
 Statement = dict[str, Any]
 
 
-def policy(place: Place) -> dict[str, Any]:
-    """An IAM policy document (version 2012-10-17) for the credentials of a machine that archives into the place."""
-    statements = [_look(place), _bucket(place), _read(place), _add(place), *_kms(place)]
+def policy(place: Place, *, locks: bool = False) -> dict[str, Any]:
+    """An IAM policy document (version 2012-10-17) for the credentials of a machine that archives into the place.
+
+    locks: for a person who sets and lifts legal holds and gives retentions, and adds commits with the records of them.
+    """
+    change = [_change_locks(place)] if locks else []
+    statements = [_look(place), _bucket(place), _read(place), _add(place), *change, *_kms(place)]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -43,6 +47,11 @@ def _add(place: Place) -> Statement:
     if place.endpoint is None:
         found["Condition"] = {"Null": {"s3:if-none-match": "false"}}
     return found
+
+
+def _change_locks(place: Place) -> Statement:
+    actions = ["s3:PutObjectRetention", "s3:PutObjectLegalHold"]
+    return _allow("ChangeLocks", actions, f"{_arn(place)}/{place.prefix}*")
 
 
 def _kms(place: Place) -> list[Statement]:

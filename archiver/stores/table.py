@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from archiver.errors import ConfigError
+from archiver.stores import drive_url, s3_place
 from archiver.stores.interface import Store
 from archiver.stores.local import LocalStore
 
@@ -20,11 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """How a URL of this kind is opened, and how it is made a store of an archive (given its id) once."""
+    """How a URL of this kind is opened, and how it is made a store of an archive (given its id) once.
+
+    identity: the URL without what may change of a store (options such as its class), in one spelling; it is its own
+    identity. ConfigError for a URL that is not understood.
+    """
 
     example: str
     open: Callable[[str], Store]
     create: Callable[[str, str], Store]
+    identity: Callable[[str], str]
 
 
 KINDS: dict[str, Kind] = {
@@ -32,21 +40,25 @@ KINDS: dict[str, Kind] = {
         "file:///srv/mailark",
         lambda url: LocalStore.open(_folder(url)),
         lambda url, archive: LocalStore.create(_folder(url), archive),
+        lambda url: Path(os.path.abspath(_folder(url))).as_uri(),  # noqa: PTH100 - links stay, as in the store
     ),
     "s3": Kind(
         "s3://bucket/folder?region=eu-central-1",
         lambda url: _s3().open(url),
         lambda url, archive: _s3().create(url, archive),
+        s3_place.identity,
     ),
     "drive": Kind(
         "drive://Mail%20archive",
         lambda url: _drive().open(url),
         lambda url, archive: _drive().create(url, archive),
+        drive_url.identity,
     ),
     "rclone": Kind(
         "rclone://remote:folder",
         lambda url: _rclone().open(url),
         lambda url, archive: _rclone().create(url, archive),
+        lambda url: _rclone_identity(url),
     ),
 }
 
@@ -59,6 +71,34 @@ def open_store(url: str) -> Store:
 def create_store(url: str, archive: str) -> Store:
     """Make the place a store of the archive with this id (harmless when it is one already), and open it."""
     return _kind(url).create(url, archive)
+
+
+@lru_cache(maxsize=256)
+def identity(url: str) -> str:
+    """The name under which a store is remembered: its URL without what may change of it, in one spelling.
+
+    What is not understood, and what is no URL of a known kind, is its own name.
+    """
+    try:
+        return _kind(url).identity(url) if url.partition("://")[0].lower() in KINDS else url
+    except ConfigError:
+        return url
+
+
+def place(url: str) -> str:
+    """Something that two URLs have in common when they lead to one place, as far as can be told without a network.
+
+    Folders are compared as the system tells them apart, so that links, mounts of one disk at two places and names in
+    another case are seen through.
+    """
+    if not url.startswith("file:"):
+        return identity(url)
+    folder = _folder(url)
+    try:
+        found = folder.stat()
+    except OSError:
+        return str(folder.resolve())
+    return f"file {found.st_dev} {found.st_ino}"
 
 
 def _kind(url: str) -> Kind:
@@ -93,6 +133,12 @@ def _rclone() -> type[RcloneStore]:
     from archiver.stores.rclone import RcloneStore
 
     return RcloneStore
+
+
+def _rclone_identity(url: str) -> str:
+    from archiver.stores.rclone import identity
+
+    return identity(url)
 
 
 def _folder(url: str) -> Path:

@@ -22,6 +22,7 @@ from archiver.model import Problem
 from archiver.monitor import Monitor
 from archiver.stores.abilities import parallel
 from archiver.stores.interface import Data, Store
+from archiver.stores.table import identity
 from archiver.threads import side_by_side
 from archiver.vault import manifest
 from archiver.vault.catchup import Commit, Staged, missing_before
@@ -37,7 +38,7 @@ class Journal(Protocol):
         """Commits recorded and not yet released, oldest first."""
 
     def confirmations(self, seq: int) -> frozenset[str]:
-        """URLs of the stores known to hold the commit."""
+        """Identities of the stores known to hold the commit (`archiver.stores.table.identity`)."""
 
     def confirm(self, seq: int, store_url: str) -> None:
         """The store holds the commit; repeating it changes nothing."""
@@ -104,7 +105,8 @@ class Push:
     """
 
     def __init__(self, stores: Sequence[Store], copies: int, journal: Journal, monitor: Monitor) -> None:
-        if not 1 <= copies <= len({store.url for store in stores}):
+        self._ids = frozenset(identity(store.url) for store in stores)
+        if not 1 <= copies <= len(self._ids):
             raise ConfigError(f"{copies} copies cannot be kept in {len(stores)} different stores")
         self.stores = stores
         self.copies = copies
@@ -127,7 +129,7 @@ class Push:
 
     def waiting(self, store: Store) -> list[Commit]:
         """The commits the store is not known to hold, oldest first."""
-        return [commit for commit in self.commits if store.url not in self.journal.confirmations(commit.seq)]
+        return [commit for commit in self.commits if identity(store.url) not in self.journal.confirmations(commit.seq)]
 
     def steps(self, store: Store) -> Iterator[None]:
         """Bring the store everything it lacks. A failure of the store ends its steps and is kept in `errors`."""
@@ -207,12 +209,12 @@ class Push:
             held = self.holding(commit)
             if len(held) >= self.copies:
                 self.journal.settle(commit.seq)
-            if len(held) == len({store.url for store in self.stores}):
+            if held == self._ids:
                 self.journal.release(commit.seq)
 
     def holding(self, commit: Commit) -> frozenset[str]:
-        """URLs of the present stores that are known to hold the commit."""
-        return self.journal.confirmations(commit.seq) & {store.url for store in self.stores}
+        """Identities of the present stores that are known to hold the commit."""
+        return self.journal.confirmations(commit.seq) & self._ids
 
     def outcome(self) -> Outcome:
         """What is known now."""
@@ -221,14 +223,14 @@ class Push:
             stores=tuple(
                 StoreOutcome(
                     store.url,
-                    tuple(seq for seq, urls in held.items() if store.url in urls),
-                    tuple(seq for seq, urls in held.items() if store.url not in urls),
+                    tuple(seq for seq, ids in held.items() if identity(store.url) in ids),
+                    tuple(seq for seq, ids in held.items() if identity(store.url) not in ids),
                     self.errors.get(store.url),
                 )
                 for store in self.stores
             ),
-            settled=tuple(seq for seq, urls in held.items() if len(urls) >= self.copies),
-            unsettled=tuple(seq for seq, urls in held.items() if len(urls) < self.copies),
+            settled=tuple(seq for seq, ids in held.items() if len(ids) >= self.copies),
+            unsettled=tuple(seq for seq, ids in held.items() if len(ids) < self.copies),
         )
 
     def _at_hand(self, staged: Staged) -> Data | None:
