@@ -59,13 +59,16 @@ class AccountReport:
 class StoreReport:
     """One store at the end of a run: how many commits it still lacks, and why.
 
-    waits: nothing failed, the hours in which the run may send were over.
+    waits: nothing failed, the hours in which the run may send were over · full: its disk or quota is full, or it asks
+    to slow down · hint: what to do about the reason.
     """
 
     url: str
     lacks: int
     reason: str = ""
     waits: bool = False
+    full: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class RunReport:
             codes.add(self.error.exit_code)
         lacking = [store for store in self.stores if store.lacks]
         if lacking or not self.settled:
-            codes.add(6 if lacking and all(store.waits for store in lacking) else 8)
+            codes.add(6 if lacking and all(store.waits or store.full for store in lacking) else 8)
         if self.catalog_problem:
             codes.add(1)
         return next((code for code in _WORST_FIRST if code in codes), 0)

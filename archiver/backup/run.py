@@ -193,5 +193,8 @@ def _report(
 
 def _store(store: StoreOutcome, closed: bool) -> StoreReport:
     """`closed`: it is outside the hours, which is the reason of what the pacing refused."""
-    waits = closed and isinstance(store.error, QuotaError)
-    return StoreReport(store.url, len(store.lacks), str(store.error) if store.error else "", waits)
+    if store.error is None:
+        return StoreReport(store.url, len(store.lacks))
+    limited = isinstance(store.error, QuotaError)
+    reason, hint = str(store.error), store.error.hint
+    return StoreReport(store.url, len(store.lacks), reason, limited and closed, limited and not closed, hint)

@@ -22,7 +22,8 @@ def complaints(report: RunReport) -> Iterator[str]:
                 yield from _names(folder)
     for store in report.stores:
         if store.lacks:
-            yield f"store {store_name(store.url)} lacks {plural(store.lacks, 'commit')}: {store.reason}"
+            lacks = f"store {store_name(store.url)} lacks {plural(store.lacks, 'commit')}"
+            yield _with_hint(f"{lacks}: {store.reason}", store.hint)
     if report.catalog_problem:
         yield f"{report.catalog_problem} (the messages are safe; `mailark reindex` mends it)"
     if report.error is not None:

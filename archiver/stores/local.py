@@ -207,6 +207,8 @@ class LocalStore:
         text = f"{self.url}: {name}: {error.strerror or error}"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return QuotaError(text, "Free space on this store's disk; the next run goes on.")
+        if error.errno == errno.EFBIG:
+            return QuotaError(text, "This file system, or `ulimit -f`, bears no file of this size: 32 MiB are usual.")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return StoreError(text, "Check the owner and the mount options of this folder.")
         return StoreError(text, "Check the disk and its cable or network mount.")
