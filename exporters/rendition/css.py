@@ -35,11 +35,13 @@ _WIDTH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that may stay. floats: it makes its elements shrink to fit, which costs more with every level."""
+    """A rule that may stay. floats: it makes its elements shrink to fit, which costs more with every level; aligns: it
+    says how their text is aligned."""
 
     selectors: tuple[Selector, ...]
     declarations: str
     floats: bool
+    aligns: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,15 @@ class Sheet:
 
     def floating(self) -> frozenset[str]:
         """The tags, ".classes" and "#ids" a rule makes float: for each, the narrowest name the rule says."""
-        return frozenset(selector.last[-1] for rule in self.rules if rule.floats for selector in rule.selectors)
+        return self._styled(rule for rule in self.rules if rule.floats)
+
+    def aligning(self) -> frozenset[str]:
+        """Likewise what a rule aligns."""
+        return self._styled(rule for rule in self.rules if rule.aligns)
+
+    @staticmethod
+    def _styled(rules: Iterable[Rule]) -> frozenset[str]:
+        return frozenset(selector.last[-1] for rule in rules for selector in rule.selectors)
 
     def css(self, used: Collection[str]) -> str:
         """The rules as CSS, without those that need a tag, class or id which is not in `used`."""
@@ -84,12 +94,17 @@ def sheet(texts: Iterable[str]) -> Sheet:
 def _rule(prelude: str, body: str) -> Rule | None:
     selectors = parse_prelude(prelude)
     kept = filtered(declarations(body)) if selectors else []
-    return Rule(tuple(selectors), ";".join(kept), floating(kept)) if kept else None
+    return Rule(tuple(selectors), ";".join(kept), floating(kept), aligning(kept)) if kept else None
 
 
 def floating(kept: Iterable[str]) -> bool:
     """Whether declarations make an element a float or an inline block."""
     return any(part.startswith(("float:left", "float:right", "display:inline-", "display:table")) for part in kept)
+
+
+def aligning(kept: Iterable[str]) -> bool:
+    """Whether declarations say how text is aligned."""
+    return any(part.startswith("text-align:") for part in kept)
 
 
 @lru_cache(maxsize=4096)

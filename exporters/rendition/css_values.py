@@ -28,6 +28,7 @@ _HEX = re.compile(r"(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\Z")
 _SIDES = ("top", "right", "bottom", "left")
 _SIZE = (0.0, 2000.0)
 _SPACE = (0.0, 200.0)
+_MARGIN = (-4.0, 200.0)  # the gaps between inline blocks are taken back so; nothing further may be pulled over anything
 _LINE = (0.0, 50.0)
 # Property -> the least and the greatest length in pixels; a value outside is dropped or, where `_CLAMPED`, bounded.
 _LIMITS: dict[str, tuple[float, float]] = {
@@ -46,12 +47,12 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "vertical-align": (-50.0, 50.0),
     "border-spacing": _LINE,
     "border-radius": (0.0, 500.0),
-    "margin": _SPACE,
+    "margin": _MARGIN,
     "padding": _SPACE,
     "border": _LINE,
     "border-width": _LINE,
 }
-_LIMITS |= {f"{name}-{side}": _SPACE for name in ("margin", "padding") for side in _SIDES}
+_LIMITS |= {f"padding-{side}": _SPACE for side in _SIDES} | {f"margin-{side}": _MARGIN for side in _SIDES}
 _LIMITS |= {f"border-{side}{part}": _LINE for side in _SIDES for part in ("", "-width")}
 _LIMITS |= {f"border-{row}-{side}-radius": (0.0, 500.0) for row in ("top", "bottom") for side in ("left", "right")}
 _WORDS = names(
@@ -60,7 +61,9 @@ _WORDS = names(
     "word-break list-style list-style-type list-style-position box-sizing border-collapse border-style border-color "
     "table-layout caption-side empty-cells"
 ) | {f"border-{side}-{part}" for side in _SIDES for part in ("style", "color")}
-_CLAMPED = frozenset(name for name, limit in _LIMITS.items() if limit in (_SPACE, _LINE, _SIZE)) | {"min-width"}
+_CLAMPED = frozenset(name for name, limit in _LIMITS.items() if limit in (_SPACE, _MARGIN, _LINE, _SIZE)) | {
+    "min-width"
+}
 _PERCENT = {"line-height": 400.0, "font-size": 300.0, "font": 400.0}
 _NUMBER = {"line-height": 4.0}
 _DISPLAY = {"flex": "block", "grid": "block", "flow-root": "block", "-webkit-box": "block", "-webkit-flex": "block"}

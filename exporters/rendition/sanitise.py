@@ -17,7 +17,7 @@ from exporters.rendition.interface import Notes, Sanitised
 from exporters.rendition.runs import Runs, Signs
 from exporters.rendition.selectors import BOX
 from exporters.rendition.tokens import Token, tokens
-from exporters.rendition.tree import FLOATS, LISTS, QUOTES, Tree
+from exporters.rendition.tree import FLOATS, LISTS, QUOTES, Open, Tree
 
 BODY = 3_500_000
 """Characters of HTML, without its embedded images; what is beyond is cut and counted."""
@@ -68,13 +68,14 @@ class _Body:
         self._used: set[str] = {"tbody", "tr"}
         self._box: dict[str, str] = {}
         self._floating: frozenset[str] = frozenset()
+        self._aligning: frozenset[str] = frozenset()
         self._pairs = css.PAIRS
 
     def sanitised(self, truncated: int) -> Sanitised:
         """The result; call once."""
         found = list(tokens(self._html))
-        sheet = css.sheet(token.text for token in found if token.kind == "style")
-        self._floating = sheet.floating()
+        sheet = css.sheet(token.text for token in found if token.kind == "style" and _applies(token))
+        self._floating, self._aligning = sheet.floating(), sheet.aligning()
         if sheet.capped:
             self._tree.simplified.add("css")
         for token in found:
@@ -136,7 +137,7 @@ class _Body:
         """Write the start tag of an element that is kept."""
         kept = elements.attributes(name, given)
         style = self._style(given)
-        floats = self._floats(name, kept, given, style)
+        floats, aligned = self._look(name, kept, given, style)
         if self._flat(name):
             kept["class"] = f"{kept.get('class', '')} {_FLAT}".strip()
         if name == "img":
@@ -151,7 +152,7 @@ class _Body:
             self._out.append(written)
         else:
             symbols = bool(_SYMBOLS.search(kept.get("style", "")) or _SYMBOLS.match(kept.get("face", "")))
-            self._tree.push(name, written, floats, symbols)
+            self._tree.push(written, Open(name, floats, symbols, aligned))
 
     def _style(self, given: Mapping[str, str]) -> list[str]:
         """What may stay of the style attribute."""
@@ -162,20 +163,27 @@ class _Body:
             return []
         return list(css.inline(style)) if style else []
 
-    def _floats(self, name: str, kept: dict[str, str], given: Mapping[str, str], style: list[str]) -> bool:
-        """Whether the element's width depends on its content; too many inside one another become plain blocks."""
-        names = ["." + word for word in given.get("class", "").split()[:20]]
+    def _look(self, name: str, kept: dict[str, str], given: Mapping[str, str], style: list[str]) -> tuple[bool, str]:
+        """Whether the width of an element depends on its content, and what says how its text is aligned."""
+        names = [name, "*", *("." + word for word in given.get("class", "").split()[:20])]
         if "id" in given:
             names.append("#" + given["id"])
         self._used.update(names)
+        styled = css.aligning(style) or not self._aligning.isdisjoint(names)
+        if name == "table":
+            aligned = "style"
+            if not styled and self._tree.aligned() == "attribute":  # browsers: `align` ends at a table, CSS does not
+                style.append("text-align:start")
+        else:
+            aligned = "style" if styled else "attribute" if "align" in kept or name == "center" else ""
         floats = css.floating(style) or (name == "table" and kept.get("align") in ("left", "right"))
-        floats = floats or not self._floating.isdisjoint([name, "*", *names])
+        floats = floats or not self._floating.isdisjoint(names)
         if floats and self._tree.floats() >= FLOATS:
             self._tree.simplified.add("floats")
             style.extend(_UNFLOAT)
             kept.pop("align", None)
-            return False
-        return floats
+            floats = False
+        return floats, aligned
 
     def _flat(self, name: str) -> bool:
         """Whether an element is indented no further."""
@@ -192,11 +200,16 @@ class _Body:
             if found := elements.colour(given.get(attribute, "")):
                 style.insert(0, f"{name}:{found}")
         kept = elements.attributes("div", given)
-        self._floats("body", kept, given, [])
+        self._look("body", kept, given, [])
         self._box = {**kept, "class": f"{BOX} {kept.get('class', '')}".strip(), "style": ";".join(style)}
 
     def _box_attributes(self) -> str:
         return _written(self._box or {"class": BOX})
+
+
+def _applies(style: Token) -> bool:
+    media = style.attributes.get("media", "")
+    return not media or css.holds(media)
 
 
 def _written(attributes: Mapping[str, str]) -> str:

@@ -61,7 +61,8 @@ def tokens(html: str) -> Iterator[Token]:
             yield Token("end", name)
         elif name in WITH_CONTENT and (name in RAW or ends.after(name, place)):
             begin, place = place, ends.after(name, place) or len(html)
-            yield Token("style" if name == "style" else "dropped", name, html[begin:place] if name == "style" else "")
+            kind, text = ("style", html[begin:place]) if name == "style" else ("dropped", "")
+            yield Token(kind, name, text, given)
         elif name not in WITH_CONTENT:
             yield Token("start", name, attributes=given)
 

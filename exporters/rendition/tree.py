@@ -31,11 +31,13 @@ _LINE = (BLOCK | PARTS) - {"td", "th"}
 
 @dataclass(slots=True)
 class Open:
-    """An element that is open. dangling: what formatting was left open when it began (cells close that off)."""
+    """An element that is open. aligned: what says how its text is aligned, "attribute", "style" or "". dangling: what
+    formatting was left open when it began (cells close that off)."""
 
     name: str
     floats: bool = False
     symbols: bool = False
+    aligned: str = ""
     dangling: list[str] = field(default_factory=list)
 
 
@@ -64,6 +66,10 @@ class Tree:
         """Floating boxes that are open."""
         return sum(entry.floats for entry in self.open)
 
+    def aligned(self) -> str:
+        """What says how text is aligned here."""
+        return next((entry.aligned for entry in reversed(self.open) if entry.aligned), "")
+
     def nested(self, names: frozenset[str]) -> int:
         """Elements of these names that are open."""
         return sum(entry.name in names for entry in self.open)
@@ -85,7 +91,7 @@ class Tree:
             return False
         return True
 
-    def push(self, name: str, written: str, floats: bool = False, symbols: bool = False) -> None:
+    def push(self, written: str, entry: Open) -> None:
         """Write a start tag that `takes` let pass."""
         self._reopened += len(self._dangling)
         if self._reopened > _REOPENED:
@@ -93,8 +99,9 @@ class Tree:
             self._dangling.clear()
         self.out.append(written)
         self.elements += 1
-        if name != "col":
-            self.open.append(Open(name, floats, symbols or self.symbols, list(self._dangling)))
+        entry.symbols = entry.symbols or self.symbols
+        entry.dangling = list(self._dangling)
+        self.open.append(entry)
 
     def flatten(self, name: str) -> None:
         """There are too many elements: from here on only text, and lines as far as they may be broken."""
@@ -214,5 +221,5 @@ class Tree:
             keep += 1
         self._pop_to(keep)
         if name in ("td", "th") and self.open[-1].name != "tr":
-            self.push("tr", "<tr>")
+            self.push("<tr>", Open("tr"))
         return True
