@@ -22,6 +22,8 @@ try:
     from weasyprint.text.ffi import pango  # type: ignore[import-untyped]
     from weasyprint.text.fonts import FontConfiguration  # type: ignore[import-untyped]
     from weasyprint.urls import URLFetcher, URLFetcherResponse  # type: ignore[import-untyped]
+
+    from exporters.rendition import engine_fonts
 except ImportError as error:
     raise ConfigError("making PDF needs an extra", "install it: pip install 'mailark[pdf]'") from error
 except OSError as error:
@@ -75,6 +77,9 @@ logging.getLogger("weasyprint").setLevel(logging.CRITICAL + 1)
 logging.getLogger("fontTools").setLevel(logging.CRITICAL + 1)
 
 
+engine_fonts.install()
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Pages laid out, not yet written."""
@@ -89,7 +94,7 @@ class Layout:
 
     def write(self, scale: float = 1) -> bytes:
         """The pages as PDF/A-3u, all lengths multiplied by `scale`. The same pages give the same bytes."""
-        pdf: bytes = self.document.write_pdf(zoom=scale, **_OPTIONS)
+        pdf: bytes = self.document.write_pdf(zoom=scale, finisher=engine_fonts.finish, **_OPTIONS)
         return pdf
 
 

@@ -11,6 +11,7 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name
 
 from archiver.errors import IntegrityError
+from exporters.rendition.structure_cff import MAGIC, cid_widths
 from exporters.rendition.structure_content import Survey
 from exporters.rendition.structure_program import advance_widths
 
@@ -52,12 +53,12 @@ def _font(font: pikepdf.Object, codes: set[int]) -> Iterator[str]:
 
 def _glyphs(program: bytes, widths: dict[int, float], codes: set[int]) -> Iterator[str]:
     try:
-        real = advance_widths(program)
+        real = cid_widths(program) if program.startswith(MAGIC) else dict(enumerate(advance_widths(program)))
     except IntegrityError as error:
         yield str(error)
         return
     for code in sorted(codes):
-        if code == 0 or code >= len(real):
+        if code == 0 or code not in real:
             yield f"glyph {code} is missing and shown"
         elif abs(widths.get(code, widths[-1]) - real[code]) > 1:
             yield f"glyph {code} is {real[code]:.0f} wide, not {widths.get(code, widths[-1]):.0f}"

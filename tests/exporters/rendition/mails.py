@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (HTML as mail programs write it)
 """Small mails of every kind a company gets, made anew for each test: the kinds a page must show well."""
 
 from __future__ import annotations
