@@ -28,12 +28,21 @@ CREATE TABLE IF NOT EXISTS confirmation(
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """How much is in the spool and in no commit yet: packs, eras that have catalog lines, bytes of both together."""
+
+    packs: int
+    eras: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """What is durable in the spool and in no commit yet. The ids bound it: batches recorded meanwhile stay pending."""
 
     packs: tuple[PackRecord, ...]
-    lines: tuple[tuple[str, bytes], ...]
-    """(era, one zstd frame of catalog lines), oldest first."""
+    lines: tuple[tuple[str, int], ...]
+    """(era, number of a zstd frame of catalog lines, see `CommitJournal.frame`), oldest first."""
     messages: tuple[MessageId, ...]
     """Messages that lie in these packs, sorted, each once: at the turn of a year one may lie in packs of both."""
     last_pack: int
@@ -57,7 +66,7 @@ class CommitJournal:
         """Everything recorded since the last commit."""
         rows = self._state.rows
         packs = rows("SELECT id, name, sha256, size, path FROM pack WHERE seq IS NULL ORDER BY id")
-        lines = rows("SELECT id, era, data FROM lines ORDER BY id")
+        lines = rows("SELECT era, id FROM lines ORDER BY id")
         cursor = rows("SELECT coalesce(max(id), 0) FROM cursor WHERE seq IS NULL")[0][0]
         messages = rows(
             "SELECT DISTINCT message.id FROM message JOIN pack ON pack.id = message.pack "
@@ -66,12 +75,22 @@ class CommitJournal:
         )
         return Pending(
             packs=tuple(PackRecord(name, sha, size, self._state.located(path)) for _, name, sha, size, path in packs),
-            lines=tuple((era, data) for _, era, data in lines),
+            lines=tuple((era, number) for era, number in lines),
             messages=tuple(sorted(bytes(m[0]).hex() for m in messages)),
             last_pack=max((p[0] for p in packs), default=0),
-            last_lines=max((line[0] for line in lines), default=0),
+            last_lines=max((number for _, number in lines), default=0),
             last_cursor=cursor,
         )
+
+    def waiting(self) -> Waiting:
+        """What `pending` would give, in numbers."""
+        packs, size = self._state.rows("SELECT count(*), coalesce(sum(size), 0) FROM pack WHERE seq IS NULL")[0]
+        eras, lines = self._state.rows("SELECT count(DISTINCT era), coalesce(sum(length(data)), 0) FROM lines")[0]
+        return Waiting(packs, eras, size + lines)
+
+    def frame(self, number: int) -> bytes:
+        """A zstd frame of catalog lines that is in no commit yet."""
+        return bytes(self._state.rows("SELECT data FROM lines WHERE id = ?", (number,))[0][0])
 
     def head(self) -> tuple[int, str]:
         """(seq, SHA-256) of the last recorded manifest; (0, "") before the first."""

@@ -70,8 +70,8 @@ class Batch:
     """What becomes durable together: at most one sealed pack, and everything that rests on it."""
 
     era: str
-    lines: bytes = b""
-    """Catalog lines, one complete zstd frame."""
+    lines: list[bytes] = field(default_factory=list)
+    """Catalog lines in complete zstd frames."""
     pack: PackRecord | None = None
     messages: list[MessageId] = field(default_factory=list)
     segments: list[str] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Batch:
     """(folder id, where its next flag sweep goes on)"""
 
     def __bool__(self) -> bool:
-        return bool(self.lines or self.pack or self.cursors or self.opened or self.closed)
+        return bool(self.lines or self.pack or self.cursors or self.opened or self.closed or self.swept)
 
 
 class State:
@@ -241,8 +241,7 @@ class State:
             if batch.pack is not None:
                 _record_pack(db, batch, batch.pack, self.stored(batch.pack.path))
             _record_places(db, batch)
-            if batch.lines:
-                db.execute("INSERT INTO lines(era, data) VALUES(?, ?)", (batch.era, batch.lines))
+            db.executemany("INSERT INTO lines(era, data) VALUES(?, ?)", [(batch.era, frame) for frame in batch.lines])
             db.executemany(
                 "INSERT INTO cursor(folder, uidvalidity, uidnext, messages, modseq) VALUES(?, ?, ?, ?, ?)",
                 [(f, s.uidvalidity, s.uidnext, s.messages, s.highestmodseq) for f, s in batch.cursors],

@@ -12,8 +12,8 @@ import signal
 import sys
 import time
 
-import archiver.backup.commits as commits
-import archiver.backup.intake as intake
+import archiver.backup.allowance as allowance
+import archiver.backup.filling as filling
 import archiver.cli.backup
 import archiver.cli.main as cli
 import archiver.sources.imap
@@ -23,7 +23,7 @@ import archiver.vault.keys  # noqa: F401
 def main() -> None:
     config, seed = sys.argv[1], int(sys.argv[2])
     chance = random.Random(seed)
-    intake.PACK_SIZE, commits.COMMIT_PACKS = 48 * 1024, 2  # many seals and commits in each run
+    filling.PACK_SIZE, allowance.WRITE_SIZE = 48 * 1024, 24 * 1024  # many seals and commits in each run
     usual = 0.5  # seconds a run takes that is left alone; follows what is seen
     for _ in sys.stdin:
         child = os.fork()

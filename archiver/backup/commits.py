@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 
+from archiver.backup.allowance import Allowance
 from archiver.backup.feed import CatalogFeed
+from archiver.backup.staging import stage_lines
 from archiver.errors import MailarkError
 from archiver.journal import Pending
 from archiver.monitor import Monitor
 from archiver.opening import Archive
 from archiver.stores.interface import Store
-from archiver.vault import age, merkle, zstd
+from archiver.vault import merkle, zstd
 from archiver.vault.commit import Commit, Outcome, Staged
 from archiver.vault.copying import file_is
 from archiver.vault.delivery import Delivery
-from archiver.vault.files import write_private
 from archiver.vault.inventory import foundation
 from archiver.vault.manifest import FIRST_PREV, Manifest, ObjectRef, sign
 from archiver.vault.vault import MAX_LINES
-
-COMMIT_PACKS = 8
-"""Sealed packs that make a commit during a run: bounds the spool, and what another machine would have to wait for."""
-
-COMMIT_SECONDS = 15 * 60.0
-"""A commit is made at the latest this long after the one before, if there is something to commit."""
 
 
 class Committer:
@@ -47,7 +42,7 @@ class Committer:
         self._delivery = Delivery(stores, archive.settings.archive.copies, archive.journal, monitor)
         self._pool = ThreadPoolExecutor(1, "commit")
         self._running: Future[None] | None = None
-        self._last = time.monotonic()
+        self._allowance = Allowance()
         self._sealed = archive.catalog.sealed().get(archive.machine.writer, 0)
         self.outcome: Outcome | None = None
 
@@ -56,23 +51,21 @@ class Committer:
         self._sweep()
         try:
             for document in self._missing_lines():
-                self._feed.add(document)
+                self._feed.add([document])
         except MailarkError as error:
             self._feed.problem = f"the catalog could not be brought up to date: {error}"
         self._deliver()
         self._delivery.wait_for_quorum()  # the walk then sees cursors that are as new as can be
         self._note()
 
-    def batch(self, document: bytes) -> None:
-        """A batch became durable: index it, and commit when enough has come together."""
-        self._feed.add(document)
+    def batch(self, documents: Iterable[bytes]) -> None:
+        """A batch became durable: index it, and commit when what has come together pays for a commit."""
+        self._feed.add(documents)
         if self._running is not None and not self._running.done():
             return
-        late = time.monotonic() - self._last > COMMIT_SECONDS
-        pending = self._archive.journal.pending()
-        if late or len(pending.packs) >= COMMIT_PACKS:
+        if self._allowance.allows(self._archive.journal.waiting()):
             self._raise_earlier()
-            self._running = self._pool.submit(self._commit, pending)
+            self._running = self._pool.submit(self._commit, self._archive.journal.pending())
 
     def finish(self) -> None:
         """Commit what is left, and wait for the stores. Raises what went wrong in a commit during the run."""
@@ -97,28 +90,22 @@ class Committer:
             self._running.result()
 
     def _commit(self, pending: Pending) -> None:
-        self._last = time.monotonic()
+        archive = self._archive
         objects = [Staged(p.name, p.size, p.sha256, p.path) for p in pending.packs]
-        for era, frames in groupby(sorted(pending.lines, key=lambda line: line[0]), key=lambda line: line[0]):
-            objects.append(self._stage_lines(era, b"".join(frame for _, frame in frames)))
-        if self._archive.journal.head()[0] == 0:
+        for era, numbers in groupby(sorted(pending.lines), key=itemgetter(0)):
+            frames = (archive.journal.frame(number) for _, number in numbers)
+            objects += stage_lines(archive.work.spool, era, archive.machine.recipient(era), frames)
+        self._allowance.spend(objects)
+        if archive.journal.head()[0] == 0:
             objects += self._foundation()
         commit, sha256 = self._sign(objects, pending)
-        self._archive.journal.record(commit, sha256, pending, self._now())
+        archive.journal.record(commit, sha256, pending, self._now())
         self._deliver()
 
     def _foundation(self) -> list[Staged]:
         """Key files and documents: a chain's first manifest names them, so that they are healed like packs."""
         refs = foundation(self._archive.stores, self._archive.machine.root)
         return [Staged(ref.name, ref.size, ref.sha256) for ref in refs]
-
-    def _stage_lines(self, era: str, frames: bytes) -> Staged:
-        """Catalog lines as one sealed object: zstd frames one after another are one zstd file (RFC 8878 section 3)."""
-        sealed = age.encrypt(frames, [self._archive.machine.recipient(era)])
-        sha256 = hashlib.sha256(sealed).hexdigest()
-        path = self._archive.work.spool / f"lines-{sha256}.age"
-        write_private(path, sealed)
-        return Staged(f"catalog/{era}/{sha256}.age", len(sealed), sha256, path)
 
     def _sign(self, objects: Sequence[Staged], pending: Pending) -> tuple[Commit, str]:
         machine = self._archive.machine
@@ -157,8 +144,8 @@ class Committer:
             for manifest in archive.vault.manifests({writer: self._sealed}):
                 if manifest.writer == writer and manifest.seq not in staged:
                     yield from archive.vault.lines(manifest)
-        for _, frame in archive.journal.pending().lines:
-            yield zstd.decompress(frame, limit=MAX_LINES)
+        for _, number in archive.journal.pending().lines:
+            yield zstd.decompress(archive.journal.frame(number), limit=MAX_LINES)
 
     def _staged_lines(self, commit: Commit) -> Iterator[bytes]:
         vault = self._archive.vault

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Iterable
 from typing import Protocol
 
 from archiver.catalog.process import CatalogProcess
 from archiver.errors import MailarkError
 
 _AHEAD = 1
-"""Batches that may wait for the catalog; a slow catalog slows the walk down rather than filling the memory."""
+"""Batches that may wait, compressed; a slow catalog slows the walk down rather than filling the memory."""
 
 
 class Indexer(Protocol):
@@ -32,13 +33,13 @@ class CatalogFeed:
     def __init__(self, indexer: Indexer, writer: str) -> None:
         self.problem = ""
         self._indexer, self._writer = indexer, writer
-        self._queue: queue.Queue[bytes | int | None] = queue.Queue(_AHEAD)
+        self._queue: queue.Queue[Iterable[bytes] | int | None] = queue.Queue(_AHEAD)
         self._thread = threading.Thread(target=self._run, name="catalog", daemon=True)
         self._thread.start()
 
-    def add(self, document: bytes) -> None:
-        """Take in the lines of one durable batch; blocks while the catalog is behind."""
-        self._queue.put(document)
+    def add(self, documents: Iterable[bytes]) -> None:
+        """Take in the lines of one durable batch; blocks while the catalog is behind. Iterated in the feed's thread."""
+        self._queue.put(documents)
 
     def seal(self, seq: int) -> None:
         """The lines so far are settled as those of commit `seq`: make them durable."""
@@ -61,7 +62,8 @@ class CatalogFeed:
                 if isinstance(item, int):
                     self._indexer.seal(self._writer, item)
                 else:
-                    self._indexer.add_lines(item)
+                    for document in item:
+                        self._indexer.add_lines(document)
             except MailarkError as error:
                 self.problem = f"the catalog could not be updated: {error}"
             except Exception as error:  # a defect: who adds must not wait for ever for a thread that died

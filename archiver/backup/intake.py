@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from archiver.authenticity.checker import Checker, Examination
+from archiver.backup.drafts import Completion, Drafts, frames
+from archiver.backup.filling import Filling, Notes
 from archiver.backup.linking import Link, key_of
-from archiver.catalog import lines
 from archiver.entries import entry_of
 from archiver.errors import MailarkError
 from archiver.model import (
     HUGE,
     Body,
+    CertificateEntry,
     Entry,
     Fetched,
     FolderStatus,
@@ -28,43 +30,18 @@ from archiver.model import (
     Verdict,
 )
 from archiver.state import Batch, FolderState, PackRecord, State
-from archiver.vault import zstd
 from archiver.vault.keys import Machine, era_of
 from archiver.vault.pack import PackWriter
 from archiver.vault.segments import Split, split
 
-PACK_SIZE = 32 * 1024 * 1024
-"""Ciphertext bytes at which a pack is closed: Drive takes about 2 files a second, S3 bills by request."""
-
-LINES_SIZE = 64 * 1024 * 1024
-"""Bytes of message text at which a batch is closed, whatever its pack's size: bounds the memory of a run."""
-
 LARGE = 2 * 1024 * 1024
 """Bytes from which on messages are taken apart one at a time: each costs several times its size in memory meanwhile."""
-
-LINES_LEVEL = 6
-"""Zstandard level of catalog lines: 9 % smaller than at level 3, for one second of CPU in 100 MB of text."""
-
-
-@dataclass(slots=True)
-class _Open:
-    """The batch being filled."""
-
-    era: str
-    pack: PackWriter | None = None
-    messages: list[MessageId] = field(default_factory=list)
-    claimed: set[MessageId] = field(default_factory=set)
-    segments: set[str] = field(default_factory=set)
-    entries: list[Entry] = field(default_factory=list)
-    text: int = 0
-    examined: dict[MessageId, Examination] = field(default_factory=dict)
-    record: Batch = field(default_factory=lambda: Batch(""))
 
 
 class Intake:
     """Takes messages from any number of threads; raises again in all of them what broke it in one.
 
-    feed: called with each durable batch's catalog lines (a document of JSONL), in the order of the batches ·
+    feed: called with each durable batch's catalog lines (documents of JSONL), in the order of the batches ·
     signatures: checks those of new messages; None: nobody does.
     """
 
@@ -73,7 +50,7 @@ class Intake:
         machine: Machine,
         state: State,
         spool: Path,
-        feed: Callable[[bytes], None],
+        feed: Callable[[Iterable[bytes]], None],
         now: Callable[[], datetime],
         signatures: Checker | None = None,
     ) -> None:
@@ -84,6 +61,7 @@ class Intake:
         self._broken: MailarkError | None = None
         self._counter = 0
         self._open = self._begin()
+        self._notes = self._begin_notes()
 
     def take(self, folder: FolderState, fetched: Fetched) -> bool:
         """Archive one message and its place; True if its bytes were new. Durable only after the next `flush`.
@@ -103,26 +81,38 @@ class Intake:
                 if examined is not None:
                     self._open.examined[message] = examined
             self._place(folder, fetched, message)
-            if self._full():
+            if self._open.full:
                 self._seal()
+            if self._notes.full:
+                self._seal_notes()
         return fresh
 
     def link(self, folder: FolderState, links: Sequence[Link]) -> None:
         """Places of messages that are archived already."""
-        places = [self._entry(folder, link.row.uid, link.row.flags, link.row.date, link.message) for link in links]
-        values = [(folder.id, link.row.uid, link.message, link.row.flags, link.key) for link in links]
-        self.note(places, lambda batch: batch.places.extend(values))
+        entries = [self._entry(folder, one.row.uid, one.row.flags, one.row.date, one.message) for one in links]
+        values = [(folder.id, one.row.uid, one.message, one.row.flags, one.key) for one in links]
+        self.note(entries, lambda batch: batch.places.extend(values))
 
-    def note(self, entries: Iterable[Entry], record: Callable[[Batch], None]) -> None:
-        """Add catalog lines and state changes that bring no new bytes (flags, gone places, certificates, cursors)."""
+    def note(self, entries: Sequence[Entry], record: Callable[[Batch], None]) -> None:
+        """Add catalog lines and state changes that rest on nothing new (flags, gone places, links, epochs).
+
+        They become durable in the order of the calls, with the next batch or, when there are many, before it.
+        """
         with self._lock:
             self._raise_if_broken()
-            self._open.entries.extend(entries)
-            record(self._open.record)
+            self._notes.lines.add(entries)
+            self._notes.count += len(entries)
+            record(self._notes.record)
+            if self._notes.full:
+                self._seal_notes()
 
-    def complete(self, folder: FolderState, status: FolderStatus) -> None:
+    def complete(self, folder: FolderState, status: FolderStatus, certificate: CertificateEntry | None) -> None:
         """The folder's work of this run is done; its cursor moves when the commit that carries it is settled."""
-        self.note((), lambda batch: batch.cursors.append((folder.id, status)))
+        with self._lock:
+            self._raise_if_broken()
+            if certificate is not None:
+                self._open.places.add([certificate])
+            self._open.record.cursors.append((folder.id, status))
 
     def flush(self) -> None:
         """Seal what is open and make it durable."""
@@ -144,9 +134,12 @@ class Intake:
 
     # -- filling the batch, under the lock
 
-    def _begin(self) -> _Open:
+    def _begin(self) -> Filling:
         era = era_of(self._now())
-        return _Open(era, record=Batch(era))
+        return Filling(era, Batch(era))
+
+    def _begin_notes(self) -> Notes:
+        return Notes(Batch(era_of(self._now())))
 
     def _writer(self) -> PackWriter:
         if self._open.pack is None:
@@ -158,18 +151,14 @@ class Intake:
     def _store(self, message: MessageId, body: Body, prepared: tuple[Split | None, MessageEntry]) -> None:
         parts, entry = prepared
         writer = self._writer()
-        try:
+        with self._breaking():
             if parts is None:
                 writer.add(f"m/{message}.eml", body)
             else:
                 self._store_split(writer, message, parts)
-        except MailarkError as error:
-            self._broken = error
-            raise
         self._open.claimed.add(message)
         self._open.messages.append(message)
-        self._open.entries.append(entry)
-        self._open.text += len(entry.text)
+        self._open.texts.add([entry])
 
     def _store_split(self, writer: PackWriter, message: MessageId, parts: Split) -> None:
         located = {}
@@ -186,57 +175,72 @@ class Intake:
         writer.add(f"m/{message}.skel", parts.skeleton)
 
     def _place(self, folder: FolderState, fetched: Fetched, message: MessageId) -> None:
+        """A place rests on the open pack if that has its message."""
         uid, flags, date, body = fetched.uid, fetched.flags, fetched.date, fetched.body
-        self._open.entries.append(self._entry(folder, uid, flags, date, message))
-        self._open.record.places.append((folder.id, uid, message, flags, key_of(date, len(body), body)))
+        entry = self._entry(folder, uid, flags, date, message)
+        place = (folder.id, uid, message, flags, key_of(date, len(body), body))
+        if message in self._open.claimed:
+            self._open.places.add([entry])
+            self._open.record.places.append(place)
+        else:
+            self._notes.lines.add([entry])
+            self._notes.record.places.append(place)
+            self._notes.count += 1
 
     def _entry(
         self, folder: FolderState, uid: int, flags: tuple[str, ...], date: datetime | None, message: MessageId
     ) -> PlaceEntry:
         return PlaceEntry(message, folder.account, folder.name, folder.epoch, uid, flags, date, self._now())
 
-    def _full(self) -> bool:
-        packed = self._open.pack.size if self._open.pack is not None else 0
-        return packed >= PACK_SIZE or self._open.text >= LINES_SIZE
-
-    # -- sealing, under the lock
-
     def _seal(self) -> None:
-        batch, self._open = self._open, self._begin()
-        try:
-            document = lines.dump(self._close_pack(batch))
-            batch.entries.clear()  # as large as the document, which says the same
-            if document:
-                batch.record.lines = zstd.compress(document, LINES_LEVEL)
-            if batch.record:
-                self._state.record(batch.record)
-        except MailarkError as error:
-            self._broken = error
-            raise
-        if document:
-            self._feed(document)
+        """Notes first: a cursor must not be durable before what its folder's listing brought."""
+        filled, self._open = self._open, self._begin()
+        with self._breaking():
+            completion = self._close_pack(filled)
+        self._seal_notes()
+        with self._breaking():
+            self._make_durable(filled.record, [(filled.texts, completion), (filled.places, None)])
 
-    def _close_pack(self, batch: _Open) -> list[Entry]:
-        """Seal the pack, if there is one; its object name completes the message lines."""
-        if batch.pack is None:
-            return batch.entries
-        places = lines.dump(entry for entry in batch.entries if not isinstance(entry, MessageEntry))
-        batch.pack.add(f"c/{hashlib.sha256(places).hexdigest()}.jsonl", places)
-        sealed = batch.pack.finish()
-        batch.record.pack = PackRecord(sealed.name, sealed.sha256, sealed.size, sealed.path)
-        batch.record.messages = batch.messages
-        batch.record.segments = sorted(batch.segments)
-        verdicts = self._verdicts(batch.examined)
-        return [
-            replace(e, pack=sealed.name, verdicts=verdicts.get(e.id, ())) if isinstance(e, MessageEntry) else e
-            for e in batch.entries
-        ]
+    def _seal_notes(self) -> None:
+        notes, self._notes = self._notes, self._begin_notes()
+        with self._breaking():
+            self._make_durable(notes.record, [(notes.lines, None)])
+
+    def _make_durable(self, batch: Batch, drafts: Sequence[tuple[Drafts, Completion | None]]) -> None:
+        """Record the batch with its lines; the catalog's feed unfolds these once more when it takes them."""
+        batch.lines = list(frames(document for lines, lack in drafts for document in lines.documents(lack)))
+        if batch:
+            self._state.record(batch)
+        if batch.lines:
+            self._feed(document for lines, lack in drafts for document in lines.documents(lack))
+
+    def _close_pack(self, filled: Filling) -> Completion | None:
+        """Seal the pack, if there is one, with the lines that rest on it; what the lines of its messages lack."""
+        if filled.pack is None:
+            return None
+        documents = chain(filled.places.documents(), self._notes.lines.documents())
+        for number, document in enumerate(documents):
+            filled.pack.add(f"c/{number}.jsonl", document)
+        sealed = filled.pack.finish()
+        filled.record.pack = PackRecord(sealed.name, sealed.sha256, sealed.size, sealed.path)
+        filled.record.messages = filled.messages
+        filled.record.segments = sorted(filled.segments)
+        return Completion(sealed.name, self._verdicts(filled.examined))
 
     def _verdicts(self, examined: dict[MessageId, Examination]) -> dict[MessageId, tuple[Verdict, ...]]:
         """By now DNS has answered, as a rule."""
         if self._signatures is None:
             return {}
         return dict(zip(examined, self._signatures.verdicts(list(examined.values())), strict=True))
+
+    @contextmanager
+    def _breaking(self) -> Iterator[None]:
+        """What fails here fails in all threads: what was taken in is not durable."""
+        try:
+            yield
+        except MailarkError as error:
+            self._broken = error
+            raise
 
     def _raise_if_broken(self) -> None:
         if self._broken is not None:

@@ -65,14 +65,12 @@ def decompress(frame: bytes | memoryview, *, limit: int) -> bytes:
 
 
 def frames(data: bytes, *, limit: int) -> Iterator[bytes]:
-    """What each of the frames in `data` holds, which is nothing but frames; at most `limit` bytes in all."""
+    """What each of the frames in `data` holds, which is nothing but frames; at most `limit` bytes each."""
     rest = memoryview(data)
     while rest:
         size = _frame_size(rest)
-        plain = decompress(rest[:size], limit=limit)
-        limit -= len(plain)
+        yield decompress(rest[:size], limit=limit)
         rest = rest[size:]
-        yield plain
 
 
 def _content_size(frame: bytes | memoryview) -> int:

@@ -14,25 +14,33 @@ from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
 SAMPLE_EVERY = 0.05  # seconds
+SHARES_EVERY = 4
+"""Samples of which one looks at the shares of memory as well, which costs the kernel a walk over all pages."""
+
 LONGEST = 3600  # seconds
+_VMHWM = re.compile(r"VmHWM:\s+(\d+) kB")
+_PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`wall` and `cpu` (user + system) in seconds, `memory` (peak resident) in bytes, of a command with its children.
+    """`wall` and `cpu` (user + system) in seconds, of a command with its children.
 
-    `server_cpu`: what the IMAP server spent meanwhile, in seconds.
+    memory: bytes, the sum of the most that each process has held (VmHWM), though not at the same time, with what they
+    share counted for each · pss: bytes held at the worst moment, what processes share counted once (Pss), sampled
+    server_cpu: what the servers spent meanwhile, in seconds
     """
 
     wall: float
     cpu: float
     memory: int
     server_cpu: float = 0.0
+    pss: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         """One after the other: times add up, the larger memory counts."""
-        memory = max(self.memory, other.memory)
-        return Cost(self.wall + other.wall, self.cpu + other.cpu, memory, self.server_cpu + other.server_cpu)
+        memory, pss = max(self.memory, other.memory), max(self.pss, other.pss)
+        return Cost(self.wall + other.wall, self.cpu + other.cpu, memory, self.server_cpu + other.server_cpu, pss)
 
 
 class CommandError(RuntimeError):
@@ -58,31 +66,37 @@ def run(
         _pid, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
-    memory = sampler.stop()
+    memory, pss = sampler.stop()
     if process.returncode != good:
         tail = log.read_text(errors="replace")[-1500:]
         raise CommandError(f"{command[0]} ended with {process.returncode}, not {good}:\n{tail}")
     spent = tree_cpu(server) - before if server else 0.0
-    return Cost(wall, usage.ru_utime + usage.ru_stime, memory, spent)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, memory, spent, pss)
 
 
 class _Sampler:
-    """Looks at the resident memory of a session's processes until told to stop."""
+    """Looks at the memory of a session's processes until told to stop."""
 
     def __init__(self, session: int) -> None:
-        self._session, self._peak, self._over = session, 0, threading.Event()
+        self._session, self._over = session, threading.Event()
+        self._peak = self._shares = 0
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def stop(self) -> int:
+    def stop(self) -> tuple[int, int]:
+        """The largest sums seen: of VmHWM, of Pss."""
         self._over.set()
         self._thread.join()
-        return self._peak
+        return self._peak, self._shares
 
     def _watch(self) -> None:
-        deadline = time.monotonic() + LONGEST
+        deadline, samples = time.monotonic() + LONGEST, 0
         while not self._over.wait(SAMPLE_EVERY) and time.monotonic() < deadline:
-            self._peak = max(self._peak, sum(_resident(pid) for pid in _children_of(self._session)))
+            pids = _children_of(self._session)
+            self._peak = max(self._peak, sum(_kilobytes(pid, "status", _VMHWM) for pid in pids))
+            if samples % SHARES_EVERY == 0:
+                self._shares = max(self._shares, sum(_kilobytes(pid, "smaps_rollup", _PSS) for pid in pids))
+            samples += 1
 
 
 def _stat(pid: int) -> list[str]:
@@ -105,10 +119,13 @@ def _children_of(root: int) -> list[int]:
     return found
 
 
-def _resident(pid: int) -> int:
-    """VmHWM of proc(5): the most a process has held, so that a peak between two looks is not missed."""
+def _kilobytes(pid: int, file: str, line: re.Pattern[str]) -> int:
+    """Bytes that a line of a file of proc(5) states; 0 when the process has ended.
+
+    VmHWM is the most a process has held, so that a peak between two looks is not missed.
+    """
     with suppress(OSError):
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        found = line.search(Path(f"/proc/{pid}/{file}").read_text())
         return int(found[1]) * 1024 if found else 0
     return 0
 

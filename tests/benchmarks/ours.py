@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ from tests.benchmarks.server import BenchServer
 
 CONFIG = """
 [archive]
-stores = ["store-a", "store-b"]
-copies = 2
+stores = {stores}
+copies = {copies}
 work = "work"
 passphrase_file = "passphrase"
 """
@@ -32,12 +33,15 @@ ca_file = "{ca}"
 class Mailark:
     """An archive in a folder of its own, of the given accounts of the server."""
 
-    def __init__(self, folder: Path, server: BenchServer, users: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, server: BenchServer, users: Sequence[str], stores: Sequence[str] = ("store-a", "store-b")
+    ) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.dir, self._server, self._log = folder, server, folder / "log"
         account = "".join(ACCOUNT.format(user=user, port=server.tls_port, ca=server.ca_file) for user in users)
-        (folder / "mailark.toml").write_text(CONFIG + account)
+        config = CONFIG.format(stores=json.dumps(list(stores)), copies=len(stores))
+        (folder / "mailark.toml").write_text(config + account)
         (folder / "password").touch(mode=0o600)
         (folder / "password").write_text(server.password + "\n")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import archiver.backup.commits as commits
-import archiver.backup.intake as intake
+import archiver.backup.allowance as allowance
+import archiver.backup.filling as filling
 from archiver.backup import Options, RunReport, backup
 from archiver.check import check
 from archiver.monitor import Silent
@@ -58,8 +58,8 @@ def server() -> Iterator[Mortal]:
 @pytest.fixture
 def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
     """A mailbox; packs and commits are small, so that a night has many."""
-    monkeypatch.setattr(intake, "PACK_SIZE", 256 * 1024)
-    monkeypatch.setattr(commits, "COMMIT_PACKS", 2)
+    monkeypatch.setattr(filling, "PACK_SIZE", 256 * 1024)
+    monkeypatch.setattr(allowance, "WRITE_SIZE", 128 * 1024)
     with ScriptedServer() as server:
         yield server
 
