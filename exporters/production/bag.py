@@ -57,10 +57,12 @@ def problems(root: Path) -> Iterator[str]:
     named: set[str] = set()
     for manifest in (TAG_MANIFEST, MANIFEST):
         try:
-            lines = (root / manifest).read_text("utf-8").splitlines()
+            *lines, last = (root / manifest).read_bytes().decode().split("\n")
         except (OSError, UnicodeDecodeError):
             yield f"{manifest} is missing or unreadable"
             continue
+        if last:
+            yield f"{manifest}: the last line is torn"
         for line in lines:
             found = _LINE.fullmatch(line)
             if found is None:

@@ -55,6 +55,7 @@ class Journal:
             )
         self._file = path.open("r+b" if path.exists() else "w+b")
         self._file.write(head)
+        self._file.flush()
         self._end = len(head)
 
     def __enter__(self) -> Journal:

@@ -69,7 +69,9 @@ class Listings:
 
     def unused(self, entries: Iterable[tuple[str, str]]) -> None:
         """Entries of the lists that nothing was found for."""
-        self._rows("exceptions.csv", (("", "", f"--{name}: no document matches {key}") for name, key in entries))
+        self._rows(
+            "exceptions.csv", (("", "", f"no document matches the entry of --{name}: {key}") for name, key in entries)
+        )
 
     def _duplicates(self, entry: Entry, control: str) -> None:
         """Every place but the first custodian's own."""

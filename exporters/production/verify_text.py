@@ -23,7 +23,8 @@ _POWERSHELL = """foreach ($list in 'tagmanifest-sha256.txt', 'manifest-sha256.tx
 
 _FIELDS = """data/DATA holds the load files: .dat (Concordance: UTF-8 with BOM, CRLF, fields parted by U+0014
 and enclosed in U+00FE, U+00AE for a line end inside a field), .opt (Opticon), .csv for spreadsheets, manifest.jsonl
-with the exact values. Paths in them begin at the folder data. Bates numbers count pages; a document without pages has one number."""
+with the exact values. Paths in them begin at the folder data. Bates numbers count pages; a document without pages
+has one number."""
 
 
 def verify_text(volume: str, seal: Seal | None, evidence: Sequence[str]) -> bytes:
