@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from archiver.errors import ConfigError, MailarkError
 from exporters.rendition import fonts
 
 fonts.use()
+os.environ["SOURCE_DATE_EPOCH"] = "0"  # else fontTools writes the time of now into the fonts that it saves
 try:
     import weasyprint  # type: ignore[import-untyped]
     from weasyprint.text.ffi import pango  # type: ignore[import-untyped]
@@ -125,15 +127,13 @@ def compose(html: str, images: Mapping[str, bytes], limit: int = 10_000) -> Layo
         _PROGRESS.removeFilter(counter)
 
 
-def join(layouts: Sequence[Layout]) -> Layout:
-    """The pages of several layouts in one document, with the metadata of the first."""
-    if len(layouts) == 1:
-        return layouts[0]
-    return Layout(layouts[0].document.copy([page for layout in layouts for page in layout.pages]))
+def warm() -> None:
+    """Load what the first page needs, so that processes forked from this one have it: fonts, the template."""
+    lay_out('<!DOCTYPE html><html lang="zh-CN"><title>·</title><main><b>A 中</b> <i>A 中</i> 😀</main></html>', {})
 
 
 def wide(times: float) -> str:
-    """CSS for a page `times` as wide and high as A4, header and footer as much larger, to be written at 1 / `times`."""
+    """CSS for pages `times` as wide and high as A4, header and footer as much larger, to be written at 1 / `times`."""
     if times == 1:
         return ""
     size = f"size: {210 * times:.2f}mm {297 * times:.2f}mm !important; font-size: {7 * times:.2f}pt !important"

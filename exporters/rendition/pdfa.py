@@ -9,6 +9,7 @@ import hashlib
 import io
 import re
 from datetime import datetime
+from typing import IO, BinaryIO, cast
 
 import pikepdf
 
@@ -65,12 +66,12 @@ def written(document: pikepdf.Pdf, identity: str) -> bytes:
     return target.getvalue()
 
 
-def save(document: pikepdf.Pdf, target: io.BytesIO | io.BufferedRandom, identity: str) -> None:
+def save(document: pikepdf.Pdf, target: IO[bytes], identity: str) -> None:
     """As `written`, into a file."""
     name = pikepdf.String(hashlib.sha256(identity.encode()).digest()[:16])
     document.trailer.ID = pikepdf.Array([name, name])
     document.save(
-        target,
+        cast(BinaryIO, target),
         min_version="1.7",
         fix_metadata_version=False,
         object_stream_mode=pikepdf.ObjectStreamMode.generate,

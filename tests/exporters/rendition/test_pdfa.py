@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from pikepdf import Name
 
 from archiver.errors import IntegrityError
-from exporters.rendition import pdfa_files
+from exporters.rendition import engine, pdfa_files
 from exporters.rendition.interface import Tier
 from exporters.rendition.pdfa import finish, finish_document
 from exporters.rendition.structure import check
@@ -193,3 +194,9 @@ def test_a_report_is_finished_too(tmp_path: Path) -> None:
 def test_what_is_no_pdf_is_refused() -> None:
     with pytest.raises(IntegrityError):
         finish(b"%PDF-1.7 nothing", message(), Tier.HTML, RENDERER)
+
+
+def test_pages_with_emoji_bear_no_time_of_now() -> None:
+    before = engine.lay_out("<p>😀</p>", {})
+    time.sleep(1.1)
+    assert engine.lay_out("<p>😀</p>", {}) == before
