@@ -71,6 +71,20 @@ def refuse_doubles(stores: Sequence[Store]) -> None:
                 raise ConfigError(text, "Take one of them out of stores.")
 
 
+@runtime_checkable
+class Pausing(Protocol):
+    """A store that may hold transfers back by itself."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether a transfer waits for its turn now."""
+
+
+def paused(store: Store) -> bool:
+    """Whether the store waits by its own will, and not because it hangs."""
+    return isinstance(store, Pausing) and store.paused
+
+
 def parallel(store: Store) -> int:
     """How many objects to put into the store at once."""
     return max(1, store.parallel) if isinstance(store, Parallel) else 1

@@ -27,6 +27,7 @@ class Bucket:
     ) -> None:
         self._rate, self._clock, self._sleep = rate, clock, sleep
         self._lock = threading.Lock()
+        self._waiting = 0
         self._free = clock()
         """When the debt is paid."""
 
@@ -36,8 +37,18 @@ class Bucket:
             now = self._clock()
             wait = max(0.0, self._free - now)
             self._free = max(self._free, now) + size / self._rate
+            self._waiting += wait > 0
         if wait:
-            self._sleep(wait)
+            try:
+                self._sleep(wait)
+            finally:
+                with self._lock:
+                    self._waiting -= 1
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody waits for earlier debts to be paid."""
+        return self._waiting > 0
 
 
 class PacedStore:
@@ -50,6 +61,11 @@ class PacedStore:
     @property
     def parallel(self) -> int:
         return parallel(self.inner)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the bandwidth is what is waited for; it is shared, so that of another store's transfer counts too."""
+        return self._bucket is not None and self._bucket.waiting
 
     def checksum(self, name: str) -> str | None:
         return checksum(self.inner, name)

@@ -157,6 +157,9 @@ class Push:
             store.url, "failed" if store.url in self.errors else f"{len(commits)} commit{'s' * (len(commits) != 1)}"
         )
 
+    def begun(self, store: Store, size: int) -> None:
+        """So many bytes are on their way to the store from now on; for whoever watches whether it moves."""
+
     def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
         """Whatever comes before it and is missing, then the commit."""
         for earlier in missing_before(commit, self._by_seq, store, self._others(store)):
@@ -188,6 +191,7 @@ class Push:
         """
         if self.stop.is_set():
             raise StoreError("the run is over")
+        self.begun(store, staged.size)
         data = self._at_hand(staged)
         written = self._copy(store, staged) if data is None else store.put_if_absent(staged.name, data)
         if not written and (fault := fault_of(store, staged)):
@@ -198,6 +202,7 @@ class Push:
 
     def put_manifest(self, store: Store, commit: Commit) -> None:
         """Put the manifest if absent; IntegrityError if a different one is there, rubbish is replaced."""
+        self.begun(store, len(commit.manifest))
         if store.put_if_absent(commit.name, commit.manifest) or _holds(store, commit):
             return
         sha256 = hashlib.sha256(commit.manifest).hexdigest()

@@ -66,6 +66,20 @@ class Fault:
 
 
 @dataclass
+class Hang(Fault):
+    """Nothing happens, and the connection stays, until `release`; then it is cut."""
+
+    _free: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def strike(self, request: Request, forward: Forward) -> Response | None:
+        self._free.wait(60)
+        return None
+
+    def release(self) -> None:
+        self._free.set()
+
+
+@dataclass
 class Answer(Fault):
     """The server is not asked; this error is given."""
 

@@ -16,6 +16,7 @@ from archiver.monitor import Silent
 from archiver.stores.faulty import Fault, FaultyStore, When
 from archiver.stores.interface import Data, Store
 from archiver.stores.memory import MemoryStore
+from archiver.stores.paced import Bucket, PacedStore
 from archiver.vault.commit import Commit
 from archiver.vault.delivery import Delivery
 from tests.vault.commit_model import Clock, Disk, ModelJournal, object_of, seal
@@ -80,6 +81,61 @@ def test_a_store_that_hangs_changes_nothing_after_the_run() -> None:
     assert len(hanging.objects) == 1, "the object under way, and nothing after it"
     assert journal.confirmations(1) == {"memory:a"}
     assert monitor.problems == []
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_store_that_hangs_before_the_quorum_is_left_behind(copies: int) -> None:
+    """Nobody settles the commits, and the run ends all the same; what wakes up afterwards is taken."""
+    hanging, journal = Gate("hanging"), journal_of(chain(2))
+    dead = FaultyStore(MemoryStore("dead"), lambda operation, name: Fault(When.BEFORE))
+    delivery = Delivery([hanging, dead], copies, journal, Silent(), limit=0.3)
+    delivery.refresh()
+    began = time.monotonic()
+    delivery.wait_for_quorum()
+    outcome = delivery.wait(3600)
+    assert 0.2 < time.monotonic() - began < 10
+    assert outcome.unsettled == (1, 2)
+    assert "hangs" in str(outcome.stores[0].error)
+    assert outcome.stores[0].error is not None
+    assert outcome.stores[0].error.hint
+    hanging.open.set()
+    deadline = time.monotonic() + 10
+    while delivery.outcome().stores[0].lacks and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert delivery.outcome().stores[0].lacks == ()
+    delivery.end()
+
+
+def test_a_store_that_is_slow_and_moves_does_not_hang() -> None:
+    slow = FaultyStore(MemoryStore("slow"), lambda operation, name: Fault(When.LATE, delay=0.1))
+    delivery = Delivery([slow], 1, journal_of(chain(6)), Silent(), limit=0.6)
+    delivery.refresh()
+    began = time.monotonic()
+    assert delivery.wait().unsettled == ()
+    assert time.monotonic() - began > 0.6
+    delivery.end()
+
+
+def test_a_large_object_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archiver.vault.delivery.SLOWEST", 10)
+    slow = FaultyStore(MemoryStore("slow"), lambda op, name: Fault(When.LATE, delay=0.5) if "put" in op else None)
+    commit = Commit(1, "manifests/w/0000000001", b"seq 1", (object_of(b"twenty bytes or so.."),))
+    delivery = Delivery([slow], 1, journal_of([commit]), Silent(), limit=0.1)
+    delivery.refresh()
+    assert delivery.wait().unsettled == ()
+    delivery.end()
+
+
+def test_a_store_that_waits_for_the_line_does_not_hang() -> None:
+    bucket, gate = Bucket(10), threading.Event()
+    bucket._sleep = lambda seconds: gate.wait(1.5)  # type: ignore[assignment, return-value]
+    bucket.take(1000)
+    paced = PacedStore(MemoryStore("a"), bucket, lambda: None)
+    delivery = Delivery([paced], 1, journal_of(chain(1)), Silent(), limit=0.1)
+    delivery.refresh()
+    assert delivery.wait().unsettled == ()
+    assert not paced.paused
+    delivery.end()
 
 
 def test_the_next_run_brings_a_store_that_was_left_behind_up_to_date_oldest_first() -> None:
