@@ -14,7 +14,8 @@ from exporters.interface import Outgoing, Report, problem
 from exporters.names import LIMIT, Directory, safe_name
 
 INDEX = "index.csv"
-_ID_LENGTHS = (8, 16, 64)
+ID_LENGTHS = (8, 16, 64)
+"""Digits of a message's id in its file's name, the more the oftener other files have that name."""
 
 
 class EmlExporter:
@@ -74,7 +75,7 @@ def _write_file(
     """The file that holds the message, and whether it was written now. Where another file has the name, the id is
     longer.
     """
-    for length in _ID_LENGTHS:
+    for length in ID_LENGTHS:
         path = parent / file_name(message, moment, length)
         if files.holds(target / path, message.raw):
             return path, False
@@ -84,9 +85,9 @@ def _write_file(
     raise FileExistsError(errno.EEXIST, "another file has the message's name")
 
 
-def file_name(message: Outgoing, moment: datetime | None, length: int = _ID_LENGTHS[0]) -> str:
-    """`<yyyy-mm-dd> <subject> <id>.eml`, at most 120 bytes; the day is the Date header's, else INTERNALDATE's."""
+def file_name(message: Outgoing, moment: datetime | None, length: int = ID_LENGTHS[0], suffix: str = ".eml") -> str:
+    """`<yyyy-mm-dd> <subject> <id><suffix>`, at most 120 bytes; the day is the Date header's, else INTERNALDATE's."""
     day = message.date or moment
     start = day.date().isoformat() if day else "0000-00-00"
-    end = f" {message.id[:length]}.eml"
+    end = f" {message.id[:length]}{suffix}"
     return f"{start} {safe_name(message.subject, LIMIT - len(start) - 1 - len(end), empty='no subject')}{end}"

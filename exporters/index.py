@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from archiver.mime import parse
-from archiver.model import Address, Place
+from archiver.model import Address, MessageId, Place
 from exporters import files
 from exporters.interface import Outgoing
 
@@ -25,30 +25,37 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class Index:
-    """Rows by message id, a row a place; kept from run to run."""
+    """Rows by message id, a row a place; kept from run to run. more: columns of one form of export, after `COLUMNS`."""
 
-    def __init__(self, rows: dict[str, list[list[str]]], *, foreign: bool = False) -> None:
+    def __init__(self, rows: dict[str, list[list[str]]], more: Sequence[str] = (), *, foreign: bool = False) -> None:
         self._rows = rows
+        self._columns = (*COLUMNS, *more)
         self._foreign = foreign
 
     @classmethod
-    def load(cls, path: Path) -> Index:
+    def load(cls, path: Path, more: Sequence[str] = ()) -> Index:
         """The rows of an earlier export. A file that is no such index is never written over: `save` will refuse."""
         rows: dict[str, list[list[str]]] = {}
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 reader = csv.reader(file)
-                if tuple(next(reader, ())) != COLUMNS:
-                    return cls({}, foreign=True)
+                if tuple(next(reader, ())) != (*COLUMNS, *more):
+                    return cls({}, more, foreign=True)
                 for row in reader:
                     rows.setdefault(row[0] if row else "", []).append(row)
         except FileNotFoundError:
-            return cls({})
+            return cls({}, more)
         except (OSError, csv.Error, UnicodeDecodeError):
-            return cls({}, foreign=True)
-        return cls(rows)
+            return cls({}, more, foreign=True)
+        return cls(rows, more)
 
-    def add(self, message: Outgoing, places: Sequence[tuple[Place | None, PurePosixPath]]) -> None:
+    def known(self, message: MessageId) -> dict[str, str]:
+        """The message's first row by column; empty when it has none."""
+        return dict(zip(self._columns, self._rows.get(message, [[]])[0], strict=False))
+
+    def add(
+        self, message: Outgoing, places: Sequence[tuple[Place | None, PurePosixPath]], more: Sequence[str] = ()
+    ) -> None:
         """The places of a message and their files; what was known of the message is replaced."""
         parsed = parse(bytes(message.raw[:_HEAD]), truncated=len(message.raw) > _HEAD)
         known = (
@@ -57,6 +64,7 @@ class Index:
             _people((*parsed.to, *parsed.cc)),
             message.subject,
             parsed.message_id,
+            *more,
         )
         self._rows[message.id] = [
             [
@@ -72,7 +80,7 @@ class Index:
             raise FileExistsError(errno.EEXIST, "another file has this name")
         out = io.StringIO(newline="")
         writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-        writer.writerow(COLUMNS)
+        writer.writerow(self._columns)
         for rows in self._rows.values():
             writer.writerows(rows)
         content = (_BOM + out.getvalue()).encode(errors="replace")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from archiver.cli.messages import addressed, found, hit_json, place_line, verdict_line
-from archiver.cli.output import as_json, clean, moment, one_line, size
+from archiver.cli.output import as_json, clean, moment, one_line, plural, size
 from archiver.cli.session import Session
+from archiver.errors import ConfigError
 
 if TYPE_CHECKING:
     from archiver.catalog.interface import Hit
     from archiver.mime import Parsed
+    from archiver.opening import Archive
 
 
 @click.command()
@@ -22,17 +25,21 @@ if TYPE_CHECKING:
 @click.option("--raw", is_flag=True, help="Write the exact bytes of the message.")
 @click.option("--headers", is_flag=True, help="Print the whole header as it is in the message.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON (text and headers as far as they were understood).")
+@click.option("--pdf", type=click.Path(dir_okay=False), metavar="FILE", help="Write it as PDF to FILE (- for output).")
 @click.pass_obj
-def command(session: Session, message: str, raw: bool, headers: bool, json_: bool) -> None:
+def command(session: Session, message: str, raw: bool, headers: bool, json_: bool, pdf: str | None) -> None:
     """Show one message and where it was seen.
 
     ID is what `search` prints, or any beginning of it that is unique and has 8 digits.
     """
-    if raw + headers + json_ > 1:
-        raise click.UsageError("--raw, --headers and --json exclude each other")
+    if raw + headers + json_ + (pdf is not None) > 1:
+        raise click.UsageError("--raw, --headers, --json and --pdf exclude each other")
     with session.open(exclusive=False) as archive:
         hit = found(archive.catalog, message)
         data = archive.vault.read(hit.id, hit.pack)
+        if pdf is not None:
+            _write_pdf(archive, hit, data, pdf)
+            return
     if raw:
         sys.stdout.buffer.write(data)
     elif headers:
@@ -42,6 +49,30 @@ def command(session: Session, message: str, raw: bool, headers: bool, json_: boo
 
         parsed = parse(data)
         click.echo(as_json({**hit_json(hit), "text": parsed.text}) if json_ else _page(hit, parsed))
+
+
+def _write_pdf(archive: Archive, hit: Hit, data: bytes, file: str) -> None:
+    """The message as pages, in a new file or on standard output; what became of it on standard error."""
+    from archiver.cli.forms.pdf import open_renderer
+    from exporters import files
+    from exporters.interface import Outgoing
+    from exporters.pdf import in_words
+
+    if file != "-" and Path(file).exists():
+        raise ConfigError(f"{file} is there already", "give the name of a new file")
+    message = Outgoing(hit.id, data, hit.places, hit.subject, hit.date, hit.verdicts)
+    with open_renderer(archive, workers=1) as renderer:
+        ((_, made),) = renderer.render([message])
+    if file == "-":
+        sys.stdout.buffer.write(made.pdf)
+    else:
+        try:
+            files.write(Path(file), made.pdf, None)
+        except OSError as error:
+            raise ConfigError(f"{file} cannot be written: {files.reason(error)}") from error
+    images = [f"remote images not shown: {made.notes.remote_images}"] if made.notes.remote_images else []
+    told = filter(None, [plural(made.pages, "page"), f"tier {made.tier}", *images, in_words(made.notes)])
+    click.echo(f"pdf: {', '.join(told)}", err=True)
 
 
 def _header_block(data: bytes) -> str:

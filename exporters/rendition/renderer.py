@@ -86,6 +86,11 @@ class Renderer:
             while True:
                 self._workers.get_nowait().close()
 
+    @property
+    def identity(self) -> str:
+        """The beginning of the fingerprint of what makes the pages: the same one makes the same bytes."""
+        return self._fingerprint()[:16]
+
     def render(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Rendition]]:
         """Each message with its rendition, in the order given. Every message gets one, whatever is in it.
 

@@ -8,9 +8,10 @@ import click
 from click.core import ParameterSource
 
 from archiver.cli.forms.interface import Form, Options
+from archiver.cli.forms.pdf import PDF
 from archiver.cli.forms.plain import EML, MBOX
 
-FORMS = {form.name: form for form in (EML, MBOX)}
+FORMS = {form.name: form for form in (EML, MBOX, PDF)}
 
 
 class FormCommand(click.Command):
