@@ -66,10 +66,11 @@ def written(document: pikepdf.Pdf, identity: str) -> bytes:
     return target.getvalue()
 
 
-def save(document: pikepdf.Pdf, target: IO[bytes], identity: str) -> None:
-    """As `written`, into a file."""
-    name = pikepdf.String(hashlib.sha256(identity.encode()).digest()[:16])
-    document.trailer.ID = pikepdf.Array([name, name])
+def save(document: pikepdf.Pdf, target: IO[bytes], identity: str = "") -> None:
+    """As `written`, into a file. Without `identity` the first half of the identifier stays."""
+    if identity:
+        name = pikepdf.String(hashlib.sha256(identity.encode()).digest()[:16])
+        document.trailer.ID = pikepdf.Array([name, name])
     document.save(
         cast(BinaryIO, target),
         min_version="1.7",
