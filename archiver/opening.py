@@ -105,6 +105,16 @@ def open_archive(settings: Settings, passphrase: str, *, exclusive: bool = True)
         yield Archive(settings, work, machine, stores, state, CommitJournal(state), catalog, vault)
 
 
+@contextmanager
+def open_state(work: WorkFolder, passphrase: str) -> Iterator[State]:
+    """The records of this machine alone. Raises as `open_archive`; whoever writes holds the lock."""
+    state = State.open(work.state, Machine.load(work.machine, passphrase).database_key)
+    try:
+        yield state
+    finally:
+        state.close()
+
+
 def open_stores(urls: Sequence[str], patience: float = OPENING) -> list[Store]:
     """Open the stores side by side; one that cannot be opened, or does not answer within `patience` seconds, is there
     and fails, so that the others are used.

@@ -16,7 +16,7 @@ from archiver.vault.audit import Audit, audit
 from archiver.vault.copying import copy_object, replace
 from archiver.vault.inventory import Fault, Inventory, take
 from archiver.vault.manifest import ObjectRef
-from archiver.vault.plan import Agree, Expense, Level, cost_of_reading, plan
+from archiver.vault.plan import Agree, Expense, Level, Proofs, cost_of_reading, plan
 
 
 @dataclass(slots=True)
@@ -46,20 +46,22 @@ def repair(
     level: Level = Level.FULL,
     dry_run: bool = False,
     agree: Agree = len,
+    proofs: Proofs | None = None,
 ) -> RepairReport:
     """Bring every store to hold everything, undamaged; a damaged object is deleted once its replacement is at hand.
 
     `root` is the archive's root key (see `inventory.find_root`); `level`: how deep to look for damage. Nothing is
     healed in a store, nor from one, that could not be looked at to its end. `agree` is told the expenses before they
-    are made: those of looking, then those of healing. Needs room for the largest object in the temporary folder.
+    are made: those of looking, then those of healing. `proofs`: where to remember what is read and right now, healed
+    objects included, for each is read back. Needs room for the largest object in the temporary folder.
     """
     inventory = take(stores, root)
-    plans = [plan(store, inventory, level, None, None) for store in stores]
+    plans = [plan(store, inventory, level, None, proofs) for store in stores]
     agree([found.expense for found in plans])
-    audits = audit(plans, inventory, monitor)
+    audits = audit(plans, inventory, monitor, proofs)
     report = RepairReport(lost=list(inventory.faults), dry_run=dry_run)
     report.failed = {found.url: found.error for found in audits if found.error}
-    healing = _Healing(stores, inventory, audits, report)
+    healing = _Healing(stores, inventory, audits, report, proofs)
     if not dry_run:
         agree(healing.expenses())
     healing.run()
@@ -74,10 +76,16 @@ class _Healing:
     """Works through the faults of an audit, objects before the manifests that name them."""
 
     def __init__(
-        self, stores: Sequence[Store], inventory: Inventory, audits: Sequence[Audit], report: RepairReport
+        self,
+        stores: Sequence[Store],
+        inventory: Inventory,
+        audits: Sequence[Audit],
+        report: RepairReport,
+        proofs: Proofs | None,
     ) -> None:
         self._inventory = inventory
         self._report = report
+        self._proofs = proofs
         self._readable = {store.url: store for store in stores if store.url not in report.failed}
         faults = [fault for found in audits if found.url in self._readable for fault in found.faults]
         self._faults = sorted(faults, key=lambda fault: (fault.name.startswith("manifests/"), fault))
@@ -107,6 +115,8 @@ class _Healing:
             elif copy_object(ref, sources, lambda path: replace(target, ref, path)):
                 self._report.healed.append(fault)
                 self._report.size += ref.size
+                if self._proofs is not None:
+                    self._proofs.keep(target.url, [ref])
             else:
                 self._report.lost.append(fault)
         except MailarkError as error:

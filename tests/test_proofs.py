@@ -279,3 +279,37 @@ def test_a_repair_that_fails_to_agree_after_looking_heals_nothing(archive: Small
     with pytest.raises(StoreError):
         repair(archive.stores, archive.made.machine.root, Silent(), agree=refuse_the_second)
     assert name not in held(archive, 0)
+
+
+def test_what_a_repair_reads_and_heals_is_proven(archive: SmallArchive, proofs: StateProofs, nights: Nights) -> None:
+    root = archive.made.machine.root
+    assert check(archive.stores, root, Silent(), proofs=proofs).exit_code == 0
+    nights.now += timedelta(days=1)
+    names = sorted(archive.objects)
+    for name in names[:4]:
+        held(archive, 0)[name] = flip(archive.objects[name], 9)
+    report = repair(archive.stores, root, Silent(), proofs=proofs)
+    assert (len(report.healed), report.exit_code) == (4, 0)
+    later = nights.now.isoformat()
+    for store in archive.stores:
+        assert {name: proof.time for name, proof in proofs.known(store.url).items()} == dict.fromkeys(names, later)
+
+
+def test_a_repair_proves_nothing_of_what_it_did_not_read_or_could_not_heal(
+    archive: SmallArchive, proofs: StateProofs
+) -> None:
+    root = archive.made.machine.root
+    lost = next(name for name in archive.objects if name.startswith("packs/"))
+    for number in (0, 1):
+        held(archive, number)[lost] = flip(archive.objects[lost], 9)
+    assert repair(archive.stores, root, Silent(), proofs=proofs).exit_code == 7
+    assert all(set(proofs.known(s.url)) == set(archive.objects) - {lost} for s in archive.stores)
+    for number in (0, 1):
+        held(archive, number)[lost] = archive.objects[lost]
+    name = next(name for name in archive.objects if name.startswith("catalog/"))
+    del held(archive, 0)[name]
+    for store in archive.stores:
+        for known in archive.objects:
+            proofs.drop(store.url, known)
+    assert len(repair(archive.stores, root, Silent(), level=Level.NAMES, proofs=proofs).healed) == 1
+    assert [set(proofs.known(store.url)) for store in archive.stores] == [{name}, set()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,12 @@ from archiver.cli.output import as_json, number, plural, size, store_name
 from archiver.cli.progress import watcher
 from archiver.cli.session import Session, finish
 from archiver.config import Settings
-from archiver.errors import ConfigError
+from archiver.errors import ConfigError, MailarkError
 
 if TYPE_CHECKING:
     from archiver.repair import RepairReport
     from archiver.stores.interface import Store
+    from archiver.vault.plan import Proofs
 
 
 @click.command()
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 def command(session: Session, new: tuple[str, ...], level: str, yes: bool, dry_run: bool, json_: bool) -> None:
     """Heal damaged or missing objects from a good store; the passphrase is not needed.
 
+    Where the configuration names one, what was read and is right is remembered, as by `check`.
+
     A store whose place is empty is not filled unless --new names it: it may be a disk that is not mounted.
     """
     from archiver.opening import WorkFolder
@@ -45,7 +50,8 @@ def command(session: Session, new: tuple[str, ...], level: str, yes: bool, dry_r
         stores = _stores(settings, empty, dry_run)
         monitor = watcher(hidden=tuple(f"{url} " for url in empty))  # that a new store has nothing is no problem
         root, agree = find_root(stores), consent(yes=yes)
-        report = repair(stores, root, monitor, level=Level(level), dry_run=dry_run, agree=agree)
+        with proofs_of(settings) as proofs:
+            report = repair(stores, root, monitor, level=Level(level), dry_run=dry_run, agree=agree, proofs=proofs)
     if json_:
         click.echo(as_json(_values(report)))
     for url in report.failed:
@@ -53,6 +59,23 @@ def command(session: Session, new: tuple[str, ...], level: str, yes: bool, dry_r
         click.echo(f"store {name} failed; if its folder is new or was wiped: mailark repair --new {name}", err=True)
     click.echo(_told(report), err=json_)
     finish(report.exit_code)
+
+
+@contextmanager
+def proofs_of(settings: Settings) -> Iterator[Proofs | None]:
+    """Where this machine remembers what was read; None without the passphrase. Damage there must not stop a repair."""
+    from archiver.opening import WorkFolder, open_state
+    from archiver.proofs import StateProofs
+
+    work = WorkFolder(settings.archive.work)
+    with ExitStack() as stack:
+        proofs = None
+        if settings.archive.passphrase is not None and work.machine.exists():
+            try:
+                proofs = StateProofs(stack.enter_context(open_state(work, settings.archive.passphrase.reveal())))
+            except MailarkError as error:
+                click.echo(f"what is read is not remembered: {error}", err=True)
+        yield proofs
 
 
 def _empty(settings: Settings, new: tuple[str, ...]) -> set[str]:

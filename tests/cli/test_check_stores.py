@@ -83,3 +83,14 @@ def test_reading_from_a_store_elsewhere_wants_consent(capsys: pytest.CaptureFixt
     consent(yes=True)([here, there])
     consent(yes=False)([Expense("s3://bucket/mail", 1234, 0)])
     assert capsys.readouterr().err.splitlines()[-1] == "s3://bucket/mail: 1,234 requests, 0 B to read"
+
+
+def test_what_a_repair_read_is_told_by_status(sandbox: Sandbox) -> None:
+    archived(sandbox)
+    assert sandbox.run("check", "--level", "names").code == 0
+    assert [store["read"] for store in sandbox.run("status", "--json").json["stores"]] == [None, None]
+    assert sandbox.run("repair").code == 0
+    assert all(store["read"] for store in sandbox.run("status", "--json").json["stores"])
+    (sandbox.home / "passphrase").write_text("not the right passphrase\n")
+    done = sandbox.run("repair")
+    assert (done.code, "what is read is not remembered" in done.err) == (0, True)
