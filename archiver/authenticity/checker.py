@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from archiver.authenticity import canonical, chain, record, signature
-from archiver.authenticity.fields import Field, Flawed, head_of, split
+from archiver.authenticity.fields import HEAD_LIMIT, Field, Flawed, head_of, split
 from archiver.authenticity.lookup import Answer, Finder
 from archiver.authenticity.signature import Signature
 from archiver.model import Body, Verdict
@@ -80,9 +80,11 @@ class Checker:
 
     def _examine(self, body: Body) -> Examination | None:
         head, start = head_of(body)
-        lower = head.lower()
+        lower = (head or body[:HEAD_LIMIT]).lower()
         if not any(mark in lower for mark in _MARKS):
             return None
+        if not head:
+            return Examination([Verdict("dkim", "not checked", reason="the header is larger than 1 MiB")])
         fields = split(head)
         signed = [one for one in fields if one.name == b"dkim-signature"]
         if not signed and not any(one.name in chain.NAMES for one in fields):

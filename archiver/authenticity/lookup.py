@@ -170,8 +170,8 @@ def server(text: str) -> tuple[str, int]:
     """Address and port (53 unless given) of a DNS server. ValueError says what is wrong."""
     address, port = text, "53"
     if text.startswith("["):
-        address, _, port = text[1:].partition("]")
-        port = port.removeprefix(":") if port else "53"
+        address, closed, port = text[1:].partition("]")
+        port = "53" if closed and not port else port.removeprefix(":")
     elif text.count(":") == 1:
         address, _, port = text.partition(":")
     try:

@@ -81,7 +81,7 @@ def read(kind: str, field: Field) -> Signature:
         raise Flawed("neutral", f"a tag of the signature is {error}") from None
     if len(value) > VALUE_LIMIT or len(where) + len(selector) > NAME_LIMIT:
         raise Flawed("neutral", "a tag of the signature is too long")
-    signed = () if kind == "seal" else _signed(found[b"h"])
+    signed = () if kind == "seal" else _signed(kind, found[b"h"])
     relaxed = (True, True) if kind == "seal" else _forms(found.get(b"c", b"simple/simple"))
     identity = _identity(found.get(b"i", b""), where) if kind == "dkim" else ""
     key_type = ALGORITHMS[found[b"a"]]
@@ -127,11 +127,11 @@ def _check_kind(kind: str, found: dict[bytes, bytes]) -> None:
         raise Flawed("neutral", "the signature's key is not in DNS")
 
 
-def _signed(value: bytes) -> tuple[bytes, ...]:
+def _signed(kind: str, value: bytes) -> tuple[bytes, ...]:
     names = tuple(name.strip(b" \t\r\n").lower() for name in value.split(b":"))
     if b"from" not in names:
         raise Flawed("permerror", "the From field is not signed (RFC 6376 section 6.1.1)")
-    if b"arc-seal" in names:
+    if kind == "message" and b"arc-seal" in names:
         raise Flawed("neutral", "an ARC-Seal may not be signed (RFC 8617 section 4.1.2)")
     return names
 

@@ -17,6 +17,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+UDP_SIZE = 1232
 FIRST_PORT = 20_000
 GARBAGE = Random(7).randbytes(200)
 
@@ -64,11 +65,16 @@ class DnsServer:
             response.flags |= dns.flags.TC
         elif fault != "empty":
             self._fill(response, name, query.question[0].rdtype)
+        whole = response.to_wire(max_size=65_535)
+        if tcp or len(whole) <= UDP_SIZE:
+            return whole
+        response.answer.clear()
+        response.flags |= dns.flags.TC
         return response.to_wire()
 
     def _fill(self, response: dns.message.Message, name: str, kind: dns.rdatatype.RdataType) -> None:
         if kind == dns.rdatatype.NS:
-            response.answer.append(dns.rrset.from_text(f"{name}.", 60, "IN", "NS", "a.root-servers.example."))
+            response.answer.append(dns.rrset.from_text(".", 60, "IN", "NS", "a.root-servers.example."))
             return
         while name in self.aliases:
             target = self.aliases[name]
