@@ -11,8 +11,12 @@ from exporters.production.report_text import LIMITS, NO_CLAIM, STATEMENT
 from exporters.production.seal import Seal, told
 from exporters.production.tally import RULE, Tally, beginning
 from exporters.production.volumes import Volumes
+from exporters.rendition.language import language
 
-_STYLE = """
+_PAGE = "@page { @bottom-left { content: string(identity) !important } }"
+_STYLE = (
+    _PAGE
+    + """
 body > main h2 { font-size: 11.5pt; margin: 6mm 0 1.5mm; break-after: avoid }
 body > main p, body > main li { font-size: 9.5pt; margin: 1mm 0; overflow-wrap: break-word }
 body > main table { table-layout: fixed; width: 100%; border-collapse: collapse; font-size: 8.5pt }
@@ -22,7 +26,9 @@ body > main th { color: #5a6470; font-weight: 400 }
 body > main table.pairs th { width: 44mm }
 body > main p.sum { font-size: 12pt; font-weight: 700; border: 1pt solid #16191d; padding: 2mm 3mm }
 body > main p.draft { margin-left: 6mm }
+body > main table + table { margin-top: 3mm }
 """
+)
 _UNBROKEN = 40
 
 
@@ -42,8 +48,9 @@ def report(order: Order, search: Search, tally: Tally, seal: Seal | None, render
         _section("Statement under FRE 902(14)", _statement(tally)),
     )
     running = escape(title, quote=True)
+    tag = language(" ".join((order.matter, search.query, *tally.custodians)), b"")
     return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{running}</title><style>{_STYLE}</style>'
+        f'<!DOCTYPE html><html lang="{tag}"><head><meta charset="utf-8"><title>{running}</title><style>{_STYLE}</style>'
         f'</head><body><header data-subject="{running}" data-identity="{escape(order.case)}" data-page="">'
         f"<h1>{_text(title)}</h1></header><main>{''.join(sections)}</main></body></html>"
     )
@@ -52,8 +59,8 @@ def report(order: Order, search: Search, tally: Tally, seal: Seal | None, render
 def slip(headline: str, reason: str) -> str:
     """One page that stands for a document which is not handed out, as a whole HTML document."""
     return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(headline)}</title></head>'
-        f"<body><main><h1>{_text(headline)}</h1><p>{_text(reason)}</p></main></body></html>"
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(headline)}</title>'
+        f"<style>{_PAGE}</style></head><body><main><h1>{_text(headline)}</h1><p>{_text(reason)}</p></main></body></html>"
     )
 
 

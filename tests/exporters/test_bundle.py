@@ -319,6 +319,13 @@ def test_volumes_by_size_and_families_stay_together(tmp_path: Path) -> None:
     assert sum(len(list((made.volume(n) / "data/NATIVES").iterdir())) for n in range(1, len(report.files) + 1)) == 40
 
 
+def test_a_family_larger_than_a_volume_has_one_of_its_own(tmp_path: Path) -> None:
+    messages = [outgoing(mail(f"m{n}", parts=[part("a.bin", bytes(9_000 if n == 0 else 9))])) for n in range(3)]
+    made = Production(tmp_path, messages, Order("CASE-1", volume_size=8_000))
+    assert len(made.run().files) == 2
+    assert [len(made.dat(number)) for number in (1, 2)] == [2, 4]
+
+
 def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     messages = many(15)
     first, second = Production(tmp_path / "a", messages), Production(tmp_path / "b", messages)

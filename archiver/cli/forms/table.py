@@ -7,11 +7,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from archiver.cli.forms.bundle import BUNDLE
 from archiver.cli.forms.interface import Form, Options
 from archiver.cli.forms.pdf import PDF
 from archiver.cli.forms.plain import EML, MBOX
 
-FORMS = {form.name: form for form in (EML, MBOX, PDF)}
+FORMS = {form.name: form for form in (EML, MBOX, PDF, BUNDLE)}
 
 
 class FormCommand(click.Command):

@@ -1,0 +1,47 @@
+"""What a compliance bundle is told of the archive: its state, its holds, how long each message is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archiver.errors import StoreError
+from archiver.vault.holds import era_of, standing
+from archiver.vault.inventory import Inventory, take
+from exporters.production.order import Kept, Search
+
+if TYPE_CHECKING:
+    from archiver.cli.forms.interface import Order
+    from archiver.opening import Archive
+
+
+def search(order: Order) -> Search:
+    """The answer to the query with the state of the archive it came from. Raises StoreError when no store answers, for
+    then nobody knows which holds stand.
+    """
+    archive = order.archive
+    inventory = inventory_of(archive)
+    sealed = archive.catalog.sealed()
+    holds = standing(inventory.manifests)
+    packs = {hit.id: hit.pack for hit in order.hits}
+    known = [manifest.time for manifest in inventory.manifests if manifest.seq <= sealed.get(manifest.writer, 0)]
+
+    def kept(message: str) -> Kept:
+        names = sorted({hold.name for hold in holds if hold.covers(packs[message])})
+        return Kept(era_of(packs[message]) or "", "; ".join(names))
+
+    state = {
+        "id": archive.machine.archive,
+        "catalog": ", ".join(f"writer {writer} to manifest {seq}" for writer, seq in sorted(sealed.items())),
+        "holds": ", ".join(sorted({f"{hold.name} ({hold.era})" for hold in holds})) or "none",
+    }
+    return Search(order.query or "(a list of message ids)", order.hits, state, max(known, default=None), kept=kept)
+
+
+def inventory_of(archive: Archive) -> Inventory:
+    """What the manifests of all stores that answer say. Raises StoreError when there is none, or one is damaged."""
+    inventory = take(archive.stores, archive.machine.root, {archive.machine.writer: archive.journal.settled()})
+    if not inventory.listed:
+        raise next(iter(inventory.failed.values()), StoreError("no store answers"))
+    if lost := [fault for fault in inventory.faults if fault.name.startswith("manifests/")]:
+        raise StoreError(f"{lost[0].name}: {lost[0].reason}", "mailark check")
+    return inventory
