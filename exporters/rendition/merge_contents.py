@@ -21,11 +21,11 @@ _ROWS = 500
 _TITLE, _RUN = 150, 30
 _PAGE = """<html><head><title>{title}</title><style>
 @page {{ @top-left {{ content: none !important }} @bottom-left {{ content: none !important }}
-@bottom-right {{ content: counter(page, lower-roman) !important }} }}
+@bottom-right {{ content: counter(page, lower-roman) !important; border: none !important }} }}
 body {{ font-size: 9pt }}
 h1 {{ font-size: 14pt; margin: 0 0 4mm }}
 table {{ width: 100%; border-collapse: collapse; table-layout: fixed }}
-td {{ padding: 1mm 0; vertical-align: top; border-bottom: 0.2mm solid #ccc }}
+td {{ padding: 0.7mm 0; vertical-align: top; border-bottom: 0.2mm solid #ccc }}
 td:first-child {{ width: 30mm }}
 td:last-child {{ width: 20mm; text-align: right }}
 a {{ color: inherit; text-decoration: none }}
