@@ -27,6 +27,7 @@ _DATA = re.compile(r"data:image/[a-z0-9.+-]{1,30}(?:;[a-z0-9=-]{1,40}){0,4};base
 _DATA_KEY = "mailark-data-"
 _PIXEL = 3  # an image no larger is a tracking pixel, one no larger across or down a spacer
 _LABELLED = (60, 18)  # pixels of a box into which a label goes
+_SPACER = re.compile(r"(?:spacer|blank|clear|pixel|shim|trans|1x1|dot)[^/]{0,40}\Z", re.IGNORECASE)
 _TALL = 240  # pixels of a box that is only a place
 _ALT = 200
 _PIXELS = re.compile(r"(?:width|height):([0-9.]+)px(?: !important)?\Z")
@@ -78,7 +79,10 @@ class Pictures:
             return ""
         self.remote += remote
         self.missing += not remote
-        return _box("remote image" if remote else "missing image", self._alt(given), width, height)
+        alt = self._alt(given)
+        if not alt and _SPACER.search(source):
+            width, height = width or 0, height or 0
+        return _box("remote image" if remote else "missing image", alt, width, height)
 
     def _alt(self, given: Mapping[str, str]) -> str:
         return self._label(" ".join(given.get("alt", "").split())[:_ALT])
@@ -174,14 +178,15 @@ def _proportional(picture: Picture, width: int | None, height: int) -> bool:
 
 
 def _box(kind: str, alt: str, width: int | None, height: int | None) -> str:
-    """A box of about the image's size with a label; a spacer stays an empty place."""
-    if (width is not None and width <= _PIXEL) or (height is not None and height <= _PIXEL):
-        across, down = width or 0, min(height or 0, _TALL)
-        return f'<span style="display:inline-block;width:{across}px;height:{down}px;max-width:100%"></span>'
-    text = f"[{kind}: {alt}]" if alt else f"[{kind}]"
-    style = ""
-    if width is not None and height is not None and width >= _LABELLED[0] and height >= _LABELLED[1]:
-        style = f' style="width:{width}px;min-height:{min(height, _TALL)}px"'
-    elif alt:
-        text = f"[{alt}]"
-    return f'<span class="{LABEL}"{style}>{escape(text, quote=False)}</span>'
+    """A box of about the image's size with a label; what is too small for one and has no text stays an empty place."""
+    label = escape(f"[{kind}: {alt}]" if alt else f"[{kind}]", quote=False)
+    sized = [size for size in (width, height) if size is not None]
+    if len(sized) == 2 and sized[0] >= _LABELLED[0] and sized[1] >= _LABELLED[1]:
+        size = f"width:{sized[0]}px;min-height:{min(sized[1], _TALL)}px"
+        return f'<span class="{LABEL}" style="{size}">{label}</span>'
+    if alt and not (sized and min(sized) <= _PIXEL):
+        return f'<span class="{LABEL}">[{escape(alt, quote=False)}]</span>'
+    if not sized:
+        return f'<span class="{LABEL}">{label}</span>'
+    size = f"width:{width or 0}px;height:{min(height or 0, _TALL)}px;max-width:100%"
+    return f'<span style="display:inline-block;{size}"></span>'

@@ -22,12 +22,16 @@ from exporters.rendition.tree import FLOATS, LISTS, QUOTES, Open, Tree
 BODY = 3_500_000
 """Characters of HTML, without its embedded images; what is beyond is cut and counted."""
 _FLAT = "mailark-flat"
+_LINK = "mailark-link"  # one that leads nowhere we follow still looks like one
 _STYLE = (
     f".{BOX}{{overflow-wrap:break-word}}"
+    f".{_LINK}{{color:#00e;text-decoration:underline}}"
+    f".{BOX} hr{{border:solid #a0a0a0;border-width:1px 0 0}}"
     f".{BOX} pre{{white-space:pre-wrap}}.{BOX} table{{max-width:100%}}"
     f".{BOX} .{_FLAT}{{margin:0!important;padding:0!important;border:0!important}}{pictures.STYLE}"
 )
 _UNFLOAT = "float:none !important", "display:block !important"
+_NOWRAP = re.compile(r"white-space\s*:\s*nowrap", re.IGNORECASE)
 _LISTED = frozenset(["ul", "ol", "dl", "dd"])
 _QUOTE = frozenset(["blockquote"])
 _SYMBOLS = re.compile(r"(?:font(?:-family)?:|\A)[^;]*\b(?:wingdings|symbol)\b", re.IGNORECASE)
@@ -112,6 +116,7 @@ class _Body:
             return text
         if self._tree.symbols:
             text = text.translate(_WINGDINGS)
+        self._tree.text += len(text)
         return self._runs.feed(self._signs.clean(text))
 
     def _start(self, name: str, given: dict[str, str]) -> None:
@@ -121,6 +126,8 @@ class _Body:
             self._take_body(given)
         elif name == "br":
             self._out.append(self._tree.break_line())
+        elif name == "input":
+            self._out.append(self._text(_field(given)))
         elif name in elements.KEPT and self._tree.takes(name):
             self._used.add(name)
             self._element(name, given)
@@ -144,6 +151,8 @@ class _Body:
             self._tree.elements += 1
             self._out.append(self._pictures.shown(given, style, _written(kept)))
             return
+        if name == "a" and given.get("href") and "href" not in kept:
+            kept["class"] = f"{kept.get('class', '')} {_LINK}".strip()
         if style:
             kept["style"] = ";".join(style)
         written = f"<{name}{_written(kept)}>"
@@ -152,7 +161,8 @@ class _Body:
             self._out.append(written)
         else:
             symbols = bool(_SYMBOLS.search(kept.get("style", "")) or _SYMBOLS.match(kept.get("face", "")))
-            self._tree.push(written, Open(name, floats, symbols, aligned))
+            nowrap = name in ("td", "th") and ("nowrap" in given or bool(_NOWRAP.search(given.get("style", ""))))
+            self._tree.push(written, Open(name, floats, symbols, aligned, nowrap))
 
     def _style(self, given: Mapping[str, str]) -> list[str]:
         """What may stay of the style attribute."""
@@ -205,6 +215,15 @@ class _Body:
 
     def _box_attributes(self) -> str:
         return _written(self._box or {"class": BOX})
+
+
+def _field(given: Mapping[str, str]) -> str:
+    """A field of a form as text."""
+    kind, checked = given.get("type", "text").lower(), "checked" in given
+    if kind in ("checkbox", "radio"):
+        return ("☑" if checked else "☐") if kind == "checkbox" else "◉" if checked else "○"
+    value = given.get("value", "")[:200] if kind not in ("hidden", "password", "image", "file") else ""
+    return f"[{value}]" if value else ""
 
 
 def _applies(style: Token) -> bool:

@@ -14,6 +14,8 @@ from exporters.rendition.elements import BLOCK, FORMATTING, INLINE, PARTS
 DEPTH = 80
 ELEMENTS = 40_000
 BREAKS = 3000
+ONE_LINE = 30
+"""Characters of a cell that is not broken into lines because the mail says so."""
 QUOTES = 5
 """Quotations inside one another that are still indented."""
 LISTS = 8
@@ -31,13 +33,17 @@ _LINE = (BLOCK | PARTS) - {"td", "th"}
 
 @dataclass(slots=True)
 class Open:
-    """An element that is open. aligned: what says how its text is aligned, "attribute", "style" or "". dangling: what
+    """An element that is open. aligned: what says how its text is aligned, "attribute", "style" or "". nowrap: a
+    cell whose text wants one line; place: its tag in the output; text: characters written before it. dangling: what
     formatting was left open when it began (cells close that off)."""
 
     name: str
     floats: bool = False
     symbols: bool = False
     aligned: str = ""
+    nowrap: bool = False
+    place: int = 0
+    text: int = 0
     dangling: list[str] = field(default_factory=list)
 
 
@@ -53,6 +59,8 @@ class Tree:
         self.simplified: set[str] = set()
         self.elements = 0
         self.breaks = 0
+        self.text = 0
+        """Characters of text so far; whoever writes them counts them."""
         self._flattened: dict[str, int] = {}
         self._dangling: list[str] = []
         self._reopened = 0
@@ -101,6 +109,7 @@ class Tree:
         self.elements += 1
         entry.symbols = entry.symbols or self.symbols
         entry.dangling = list(self._dangling)
+        entry.place, entry.text = len(self.out) - 1, self.text
         self.open.append(entry)
 
     def flatten(self, name: str) -> None:
@@ -127,7 +136,7 @@ class Tree:
             self._separate(name)
         elif (place := self._find(name)) is not None:
             self._pop_to(place + 1)
-            self.open.pop()
+            self._one_line(self.open.pop())
             self.out.append(f"</{name}>")
             self._risen()
         elif name in self._dangling:
@@ -166,6 +175,7 @@ class Tree:
         """
         while len(self.open) > size:
             entry = self.open.pop()
+            self._one_line(entry)
             if entry.name in _CELLS:
                 self._dangling = entry.dangling
             if entry.name not in FORMATTING or len(self._dangling) >= self._bearable():
@@ -173,6 +183,15 @@ class Tree:
             else:
                 self._dangling.append(entry.name)
         self._risen()
+
+    def _one_line(self, cell: Open) -> None:
+        """A short cell may keep to its line, as prices do; a long one would run off the page."""
+        if cell.nowrap and self.text - cell.text <= ONE_LINE:
+            tag = self.out[cell.place]
+            style = ' style="white-space:nowrap'
+            self.out[cell.place] = (
+                tag.replace(' style="', style + ";", 1) if style[:8] in tag else f'{tag[:-1]}{style}">'
+            )
 
     def _bearable(self) -> int:
         return _DANGLING if self._reopened < _REOPENED else 0
