@@ -63,7 +63,7 @@ def test_a_query_or_ids_but_not_both(sandbox: Sandbox) -> None:
     sandbox.init()
     for arguments in ([], ["x", "--from", "-"]):
         assert sandbox.run("export", *arguments, "--format", "eml", "--to", "out").code == 2
-    assert sandbox.run("export", "x", "--format", "pdf", "--to", "out").code == 2
+    assert sandbox.run("export", "x", "--format", "docx", "--to", "out").code == 2
     done = sandbox.run("export", "--from", "-", "--format", "eml", "--to", "out", stdin="abc\n")
     assert (done.code, "line 1 is not a full message id" in done.err) == (2, True)
     assert not (sandbox.home / "out").exists()
