@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from archiver.stores.drive import DriveStore
 from archiver.stores.rclone_process import Rclone
 from tests.servers import rclone_s3 as rclone_server
 from tests.servers import seaweed as seaweed_server
+from tests.servers.drive import DriveServer
+from tests.stores.on_drive import FAST
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +64,24 @@ def remote(_rclone: tuple[Rclone, Path], tmp_path: Path) -> Callable[[str], tupl
         return f"rclone://box:{number}/{name}", _rclone[1] / number / name
 
     return make
+
+
+@pytest.fixture
+def drive() -> Iterator[DriveServer]:
+    """A Drive of its own."""
+    with DriveServer() as server:
+        yield server
+
+
+@pytest.fixture
+def url(drive: DriveServer, tmp_path: Path) -> str:
+    """Of a store in that Drive, with a login."""
+    return drive.url(tmp_path / "keep")
+
+
+@pytest.fixture
+def store(drive: DriveServer, url: str) -> DriveStore:
+    """The store there, just made; other kinds of stores have a fixture of their own."""
+    store = DriveStore.create(url, "archive-1", FAST)
+    drive.requests.clear()
+    return store

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
@@ -27,12 +26,6 @@ from archiver.stores.drive_url import parse
 from tests.servers.drive import DriveServer
 
 FAST = Limits(timeout=5.0, tries=2, wait=0.002, longest_wait=0.02)
-
-
-@pytest.fixture
-def drive() -> Iterator[DriveServer]:
-    with DriveServer() as server:
-        yield server
 
 
 @pytest.fixture

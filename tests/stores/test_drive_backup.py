@@ -31,12 +31,6 @@ WRITES = ("create", "begin", "update", "delete")
 
 
 @pytest.fixture
-def drive() -> Iterator[DriveServer]:
-    with DriveServer() as server:
-        yield server
-
-
-@pytest.fixture
 def mail() -> Iterator[ScriptedServer]:
     with ScriptedServer() as server:
         yield server

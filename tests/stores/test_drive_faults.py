@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,36 +10,9 @@ from archiver.errors import AuthError, MailarkError, QuotaError, StoreError
 from archiver.stores.drive import DriveStore
 from archiver.stores.drive_calls import Limits
 from archiver.stores.drive_errors import judge, reason_of
-from archiver.stores.drive_url import parse
 from tests.contracts.store import PACK
 from tests.servers.drive import DriveServer, Hang, Refuse, Wrong
-
-FAST = Limits(timeout=5.0, tries=5, wait=0.002, longest_wait=0.02)
-LARGE = random.Random(3).randbytes(6_500_001)
-SMALL = b"small"
-PATH = f"Mail archive/{PACK}"
-
-
-@pytest.fixture
-def drive() -> Iterator[DriveServer]:
-    with DriveServer() as server:
-        yield server
-
-
-@pytest.fixture
-def url(drive: DriveServer, tmp_path: Path) -> str:
-    return drive.url(tmp_path / "keep")
-
-
-@pytest.fixture
-def store(drive: DriveServer, url: str) -> DriveStore:
-    store = DriveStore.create(url, "archive-1", FAST)
-    drive.requests.clear()
-    return store
-
-
-def notes(url: str) -> list[Path]:
-    return list(parse(url).uploads.glob("*"))
+from tests.stores.on_drive import FAST, LARGE, PATH, SMALL, notes
 
 
 @pytest.mark.parametrize("data", [SMALL, LARGE], ids=["multipart", "session"])

@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +13,9 @@ import pytest
 
 from archiver.errors import StoreError
 from archiver.stores.drive import DriveStore
-from archiver.stores.drive_calls import Limits
-from archiver.stores.drive_url import parse
 from tests.contracts.store import PACK
 from tests.servers.drive import Cut, DriveServer, Refuse, Wrong
-
-FAST = Limits(timeout=5.0, tries=5, wait=0.002, longest_wait=0.02)
-LARGE = random.Random(3).randbytes(6_500_001)
-SMALL = b"small"
-PATH = f"Mail archive/{PACK}"
-
-
-@pytest.fixture
-def drive() -> Iterator[DriveServer]:
-    with DriveServer() as server:
-        yield server
-
-
-@pytest.fixture
-def url(drive: DriveServer, tmp_path: Path) -> str:
-    return drive.url(tmp_path / "keep")
-
-
-@pytest.fixture
-def store(drive: DriveServer, url: str) -> DriveStore:
-    store = DriveStore.create(url, "archive-1", FAST)
-    drive.requests.clear()
-    return store
-
-
-def notes(url: str) -> list[Path]:
-    return list(parse(url).uploads.glob("*"))
+from tests.stores.on_drive import FAST, LARGE, PATH, SMALL, notes
 
 
 @pytest.mark.parametrize("data", [SMALL, LARGE], ids=["multipart", "session"])
@@ -100,7 +71,17 @@ def test_a_session_that_does_not_move_on_is_given_up(drive: DriveServer, store: 
 
 
 def test_an_expired_session_is_begun_again(drive: DriveServer, store: DriveStore) -> None:
-    drive.faults += [Cut("send", at=2_000_000), Refuse("send", 404, "notFound")]
+    """Cut in the middle; when the client asks how much arrived, the session is no more."""
+    receive = drive.files.receive
+
+    def receive_and_expire(key: str, *rest: Any) -> Any:
+        try:
+            return receive(key, *rest)
+        finally:
+            drive.files.expired.update([key] if not drive.files.expired else [])
+
+    drive.files.receive = receive_and_expire  # type: ignore[method-assign]
+    drive.faults.append(Cut("send", at=2_000_000))
     assert store.put_if_absent(PACK, LARGE)
     assert store.get(PACK) == LARGE
     assert drive.count("begin") == 2

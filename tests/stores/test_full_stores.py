@@ -31,12 +31,6 @@ FAST = Limits(timeout=10.0, tries=6, wait=0.002, longest_wait=0.02)
 
 
 @pytest.fixture
-def drive() -> Iterator[DriveServer]:
-    with DriveServer() as server:
-        yield server
-
-
-@pytest.fixture
 def mail() -> Iterator[ScriptedServer]:
     with ScriptedServer() as server:
         rng = random.Random(1)
