@@ -165,11 +165,23 @@ def test_hours_and_bandwidth_of_the_nightly_run(tmp_path: Path) -> None:
     assert (archive.upload_limit, archive.window, archive.straggler_wait) == (None, None, 3600)
 
 
+def test_signatures_and_who_is_asked_for_their_keys(tmp_path: Path) -> None:
+    archive = load(tmp_path, '[archive]\nstores = ["a"]\n').archive
+    assert (archive.dkim, archive.dns) == (True, ())
+    archive = load(tmp_path, '[archive]\nstores = ["a"]\ndkim = false\ndns = ["9.9.9.9", "[::1]:53"]\n').archive
+    assert (archive.dkim, archive.dns) == (False, ("9.9.9.9", "[::1]:53"))
+    told = mistakes(tmp_path, '[archive]\nstores = ["a"]\ndkim = "no"\ndns = ["resolver"]\n')
+    assert "line 3: archive.dkim: must be true or false" in told
+    assert 'line 4: archive.dns: "resolver" must be an address' in told
+
+
 def test_a_store_reached_by_a_link_keeps_its_name_and_counts_once(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "link").symlink_to("disk")
     assert load(tmp_path, '[archive]\nstores = ["link"]').archive.stores == ((tmp_path / "link").as_uri(),)
-    assert f"{tmp_path / 'link'} and {tmp_path / 'disk'} are one place" in mistakes(tmp_path, '[archive]\nstores = ["link", "disk"]')
+    assert f"{tmp_path / 'link'} and {tmp_path / 'disk'} are one place" in mistakes(
+        tmp_path, '[archive]\nstores = ["link", "disk"]'
+    )
 
 
 def test_a_provider_gives_host_and_connections(tmp_path: Path) -> None:

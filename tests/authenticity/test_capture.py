@@ -15,7 +15,7 @@ from archiver.config import Settings
 from archiver.model import Verdict
 from archiver.monitor import Silent
 from archiver.opening import open_archive
-from archiver.recover import recover
+from archiver.recover import recover, reindex
 from archiver.stores.local import LocalStore
 from archiver.vault.commit import furnish
 from tests.authenticity.signing import MAIL, NAME, pair, sealed, signed, signed_by_hand
@@ -85,6 +85,9 @@ def test_verdicts_come_back_from_a_store(
     with archive_in(tmp_path / "one", [store]) as archive:
         kept = {hit.id: hit.verdicts for hit in archive.catalog.search("")}
         assert {query: len(archive.catalog.search(query)) for query in QUERIES} == QUERIES
+        report_again = reindex(archive.catalog, archive.machine, archive.stores, Silent())
+        assert report_again.exit_code == 0
+        assert {hit.id: hit.verdicts for hit in archive.catalog.search("")} == kept
         (passed,) = archive.catalog.search("dkim:pass")
     assert passed.verdicts == (Verdict("dkim", "pass", "trading.example", "s1", "", pair().record.decode()),)
     assert sum(served.asked.values()) == 3, "each key is asked for once"
