@@ -9,7 +9,7 @@ from archiver.model import MessageId
 from exporters.interface import Outgoing
 from exporters.production.family import Child, Family, family
 from exporters.production.lists import Ground
-from exporters.production.order import Order, Search, moment
+from exporters.production.order import Order, Search, by_first_seen, moment
 from exporters.production.record import Record, child_record, message_record, people
 
 EXPORTED, WITHHELD, FAILED = "exported", "withheld", "failed"
@@ -56,6 +56,7 @@ class Prepared:
 
 def prepare(message: Outgoing, order: Order, search: Search) -> Prepared:
     """Hash the message anew, take it apart, and decide what of it may go out. Never raises for what is in it."""
+    message = replace(message, places=tuple(by_first_seen(message.places)))
     copies = tuple(
         (order.custodian(place.account), place.account, place.folder, place.uid, moment(place.first_seen))
         for place in message.places

@@ -97,7 +97,12 @@ class Order:
 
     def holders(self, places: Sequence[Place]) -> list[str]:
         """The custodians of these places, each once, in the order of first seen; never empty."""
-        return list(dict.fromkeys(self.custodian(place.account) for place in places)) or [""]
+        return list(dict.fromkeys(self.custodian(place.account) for place in by_first_seen(places))) or [""]
+
+
+def by_first_seen(places: Sequence[Place]) -> list[Place]:
+    """In one order, whatever order they came in."""
+    return sorted(places, key=lambda place: (place.first_seen, place.account, place.folder, place.epoch, place.uid))
 
 
 def described(order: Order, search: Search, renderer: str, sealed: tuple[str, str]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def test_layout_and_records(tmp_path: Path) -> None:
         Delivered_To="sales@example.com",
     )
     message = replace(
-        outgoing(raw, place("sales"), place("buying", "项目/合同", day=2)),
+        outgoing(raw, place("buying", "项目/合同", day=2), place("sales")),
         verdicts=(Verdict("dkim", "pass", "example.com", "s1"), Verdict("arc", "not checked", reason="no DNS")),
     )
     order = Order("CASE-1", custodians={"sales": "Li, Anna"}, zone=ZoneInfo("Asia/Shanghai"))

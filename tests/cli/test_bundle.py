@@ -1,0 +1,83 @@
+"""export --format bundle: a company's mail as numbered documents, checked with tools that are not ours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.sandbox import Sandbox
+from tests.exporters.production.kit import read_dat
+
+OPTIONS = ("--format", "bundle", "--case", "CASE-7", "--to", "out")
+
+
+def _sums(root: Path) -> bool:
+    lists = ("tagmanifest-sha256.txt", "manifest-sha256.txt")
+    return all(
+        subprocess.run(["sha256sum", "--strict", "--quiet", "-c", name], cwd=root).returncode == 0 for name in lists
+    )
+
+
+@pytest.mark.slow
+def test_a_query_becomes_a_bundle(sandbox: Sandbox) -> None:
+    sandbox.init()
+    sandbox.run("backup")
+    ids = set(sandbox.run("search", "--ids", "from:anna").out.split())
+    words = ("export", "from:anna", *OPTIONS, "--custodian", "sales=Li, Anna", "--time-zone", "Asia/Shanghai")
+    done = sandbox.run(*words, "--matter", "采购合同", "--operator", "Op")
+    assert (done.code, done.last) == (0, "complete: 6 messages written, 0 there already, 0 failed"), done.err
+    root = sandbox.home / "out/CASE-7_VOL001"
+    assert _sums(root)
+    assert subprocess.run([sys.executable, "-m", "bagit", "--validate", root], capture_output=True).returncode == 0
+    records = read_dat((root / "data/DATA/VOL001.dat").read_bytes())
+    assert {record["SHA256HASH"] for record in records} == ids
+    assert {record["TZ"] for record in records} == {"Asia/Shanghai"}
+    shared = next(record for record in records if record["SUBJECT"].startswith("Invoice"))
+    assert sorted(shared["ALLCUSTODIANS"].split("; ")) == ["Li, Anna", "buying"]
+    assert {record["RETENTIONCLASS"][:5] for record in records} == {"mail-"}
+    query = json.loads((root / "data/REPORT/query.json").read_bytes())
+    assert (query["query"], query["hits"], query["messages"], query["archive"]["holds"]) == ("from:anna", 7, 6, "none")
+    assert query["archive_as_of"]
+    report = subprocess.run(["pdftotext", root / "data/REPORT/export-report.pdf", "-"], capture_output=True, text=True)
+    assert "7 hits = 6 exported + 0 withheld + 0 failed + 1 duplicates" in " ".join(report.stdout.split())
+    assert "not timestamped" in report.stdout and "采购合同" in report.stdout
+    again = sandbox.run(*words, "--matter", "采购合同", "--operator", "Op", "--json")
+    assert (again.code, again.json["written"], again.json["skipped"]) == (0, 0, 6)
+
+
+@pytest.mark.slow
+def test_withheld_held_and_without_pages(sandbox: Sandbox) -> None:
+    sandbox.init()
+    sandbox.run("backup")
+    assert sandbox.run("hold", "add", "case seven").code == 0
+    secret = sandbox.run("search", "--ids", "采购合同").out.strip()
+    (sandbox.home / "privileged.csv").write_text(f"sha256,reason,basis\n{secret},advice,attorney-client\n", "utf-8")
+    done = sandbox.run("export", "from:anna", *OPTIONS, "--withhold", "privileged.csv", "--no-pdf")
+    assert done.code == 0, done.err
+    root = sandbox.home / "out/CASE-7_VOL001/data"
+    records = read_dat((root / "DATA/VOL001.dat").read_bytes())
+    assert [record["CONTROLNUMBER"] for record in records if record["PRIVILEGE"]] != []
+    assert {record["LEGALHOLD"] for record in records} == {"case seven"}
+    assert len(list((root / "NATIVES").iterdir())) == 5 and len(list((root / "PDF").iterdir())) == 1
+
+
+def test_mistakes_are_2_and_write_nothing(sandbox: Sandbox) -> None:
+    sandbox.init()
+    (sandbox.home / "bad.csv").write_text("sha256,reason,basis\nabc,x,y\n", "utf-8")
+    for words in (
+        ("--format", "bundle"),
+        ("--format", "bundle", "--case", "a/b"),
+        ("--format", "bundle", "--case", "c", "--volume-size", "many"),
+        ("--format", "bundle", "--case", "c", "--time-zone", "Mars/Olympus"),
+        ("--format", "bundle", "--case", "c", "--custodian", "sales"),
+        ("--format", "bundle", "--case", "c", "--withhold", "bad.csv"),
+        ("--format", "bundle", "--case", "c", "--bates-prefix", "a b"),
+        ("--format", "eml", "--case", "c"),
+    ):
+        done = sandbox.run("export", "x", "--to", "out", *words)
+        assert done.code == 2, (words, done.err)
+    assert not (sandbox.home / "out").exists()
