@@ -5,11 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-from asn1crypto.keys import PrivateKeyInfo
-from asn1crypto.x509 import Certificate
+from asn1crypto.keys import PrivateKeyInfo  # type: ignore[import-untyped]
+from asn1crypto.x509 import Certificate  # type: ignore[import-untyped]
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.sign import signers
+from pyhanko.sign.fields import SigSeedSubFilter
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from archiver.errors import IntegrityError
 from exporters.production.seal import Seal
@@ -37,20 +42,13 @@ def sign_pdf(pdf: bytes, signer: Identity, reason: str = "") -> bytes:
 
     Verified by `pdfsig` and `pyhanko sign validate`.
     """
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-    from pyhanko.pdf_utils.misc import PdfError
-    from pyhanko.sign import signers
-    from pyhanko.sign.fields import SigSeedSubFilter
-    from pyhanko_certvalidator.registry import SimpleCertificateStore
-
-    store = SimpleCertificateStore()
-    store.register_multiple(map(_asn1, signer.chain))
+    store = SimpleCertificateStore.from_certs(map(_asn1, signer.chain))  # type: ignore[no-untyped-call]
     held = signers.SimpleSigner(signing_cert=_asn1(signer.certificate), signing_key=_key(signer), cert_registry=store)
     metadata = signers.PdfSignatureMetadata(
         field_name=_FIELD, md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES, reason=reason or None
     )
     try:
-        signed = signers.PdfSigner(metadata, held).sign_pdf(IncrementalPdfFileWriter(io.BytesIO(pdf)))
+        signed = signers.PdfSigner(metadata, held).sign_pdf(_Writer(io.BytesIO(pdf)))
     except PdfError as error:
         raise IntegrityError("the PDF to be signed cannot be read") from error
     return bytes(signed.getbuffer())
@@ -71,6 +69,13 @@ def seal(signer: Identity, tsa: str = "", tsa_authority: bytes = b"", timeout: f
         tsa=tsa,
         tsa_authority=tsa_authority,
     )
+
+
+class _Writer(IncrementalPdfFileWriter):
+    """Leaves the metadata as they are: written anew, the XMP packet would lose its schema, and PDF/A with it."""
+
+    def _update_meta(self) -> None:
+        """Nothing."""
 
 
 def _asn1(certificate: x509.Certificate) -> Certificate:

@@ -65,7 +65,7 @@ class Identity:
 
 def make_identity(name: str) -> Identity:
     """A signer for who has none: a P-256 key and a certificate for ten years, issued by an authority whose key is
-    forgotten at once, so that nothing else is ever signed by it. ConfigError for an empty name or one over 64 characters.
+    forgotten at once, so that nothing else is ever signed by it. ConfigError for an empty name or one over 64 signs.
     """
     if not name.strip() or not name.isprintable() or len(name) > _NAME_LIMIT:
         raise ConfigError("a signer needs a name of at most 64 characters")
@@ -154,9 +154,7 @@ def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def _issued(
-    subject: x509.Name, key: PrivateKey, issuer: x509.Name, issuer_key: PrivateKey
-) -> x509.CertificateBuilder:
+def _issued(subject: x509.Name, key: PrivateKey, issuer: x509.Name, issuer_key: PrivateKey) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())

@@ -8,11 +8,10 @@ import time
 import urllib.error
 import urllib.request
 from http.client import HTTPException
-from typing import Any
+from typing import Any, ClassVar
 
-from asn1crypto import algos, cms, core, tsp
-from asn1crypto.x509 import Certificate
-from pyhanko.sign.general import SignedDataCerts, extract_signer_info
+from asn1crypto import algos, cms, core, tsp  # type: ignore[import-untyped]
+from pyhanko.sign.general import CMSExtractionError, extract_certificate_info, extract_signer_info
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 
@@ -27,8 +26,14 @@ _GRANTED = ("granted", "granted_with_mods")
 _HINT = "try again later, or export without a time-stamp"
 
 
+class _Response(core.Sequence):  # type: ignore[misc]
+    """TimeStampResp as RFC 3161 has it: a refusal holds no token, which asn1crypto's own class insists on."""
+
+    _fields: ClassVar = [("status", tsp.PKIStatusInfo), ("time_stamp_token", cms.ContentInfo, {"optional": True})]
+
+
 def timestamp(data: bytes, url: str, timeout: float = TIMEOUT) -> bytes:
-    """A time-stamp over exactly these bytes (SHA-256): the whole TimeStampResp in DER, with the authority's certificate.
+    """A time-stamp over exactly these bytes (SHA-256): the TimeStampResp in DER, with the authority's certificate.
 
     Only the hash is sent. Hash, nonce and signature of the answer are checked; whether its signer is to be trusted is
     for the verifier: `openssl ts -verify -data FILE -in STAMP -CAfile AUTHORITY`. timeout: seconds for the whole call.
@@ -88,7 +93,7 @@ def _whole(answer: Any, end: float) -> bytes:
 
 def _check(answer: bytes, digest: bytes, nonce: int) -> None:
     """RFC 3161 section 2.4.2."""
-    response = tsp.TimeStampResp.load(answer, strict=True)
+    response = _Response.load(answer, strict=True)
     status = response["status"]["status"].native
     if status not in _GRANTED:
         raise ProtocolError(f"the time-stamping authority refused: {str(status)[:40]}", _HINT)
@@ -110,10 +115,10 @@ def _check_signature(signed: cms.SignedData) -> None:
     signer = extract_signer_info(signed)
     name = signer["digest_algorithm"]["algorithm"].native
     content = bytes(signed["encap_content_info"]["content"])
-    certificate = _signer_certificate(signed)
+    certificate = extract_certificate_info(signed).signer_cert
     try:
         intact, valid = validate_sig_integrity(signer, certificate, "tst_info", hashlib.new(name, content).digest())
-    except SignatureValidationError as error:
+    except (SignatureValidationError, CMSExtractionError) as error:
         raise IntegrityError("the time-stamp's signature cannot be checked") from error
     if not (intact and valid):
         raise IntegrityError("the time-stamp's signature is wrong")
