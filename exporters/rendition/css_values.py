@@ -61,9 +61,8 @@ _WORDS = names(
     "word-break list-style list-style-type list-style-position box-sizing border-collapse border-style border-color "
     "table-layout caption-side empty-cells"
 ) | {f"border-{side}-{part}" for side in _SIDES for part in ("style", "color")}
-_CLAMPED = frozenset(name for name, limit in _LIMITS.items() if limit in (_SPACE, _MARGIN, _LINE, _SIZE)) | {
-    "min-width"
-}
+_BOUNDED = ("margin", "padding", "border", "width", "max-width", "min-width")
+_CLAMPED = frozenset(name for name in _LIMITS if name.startswith(_BOUNDED))
 _PERCENT = {"line-height": 400.0, "font-size": 300.0, "font": 400.0}
 _NUMBER = {"line-height": 4.0}
 _DISPLAY = {"flex": "block", "grid": "block", "flow-root": "block", "-webkit-box": "block", "-webkit-flex": "block"}

@@ -92,7 +92,7 @@ ALLOWED["font"] |= {"color", "face"}
 ALLOWED["ol"].add("type")
 ALLOWED["ul"].add("type")
 ALLOWED["br"].add("clear")
-ALLOWED["img"] |= {"src", "alt", "width", "height"}
+ALLOWED["img"] |= {"src", "alt"}  # their size goes into their style
 
 
 def attributes(tag: str, given: Mapping[str, str]) -> dict[str, str]:
