@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-import tinycss2
-from tinycss2.serializer import serialize_identifier
+import tinycss2  # type: ignore[import-untyped]
+from tinycss2.serializer import serialize_identifier  # type: ignore[import-untyped]
 
 from exporters.rendition.selectors import names
 
@@ -181,7 +181,8 @@ def _amount(name: str, token: Any) -> str | None:
 
 def _family(tokens: Sequence[Any]) -> str:
     """A font list: names of any script, quoted anew."""
-    families, words = [], []
+    families: list[str] = []
+    words: list[str] = []
     for token in [*tokens, None]:
         if token is None or (token.type == "literal" and token.value == ","):
             if words:
