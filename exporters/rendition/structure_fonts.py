@@ -45,10 +45,20 @@ def _font(font: pikepdf.Object, codes: set[int]) -> Iterator[str]:
     if program is None:
         yield "it is not embedded"
     else:
-        yield from _glyphs(program.read_bytes(), _widths(descendant), codes)
+        data = program.read_bytes()
+        if program.get(Name.Subtype) != _kind(data):
+            yield "its program is of another kind than it says"
+        yield from _glyphs(data, _widths(descendant), codes)
     if descendant.get(Name.CIDToGIDMap) != Name.Identity:
         yield "its codes are not glyph numbers, two bytes each"
     yield from _unicode(font, codes)
+
+
+def _kind(program: bytes) -> Name | None:
+    """What the stream of a program must call itself (ISO 32000-1 table 126)."""
+    if program.startswith(MAGIC):
+        return Name("/CIDFontType0C")
+    return Name.OpenType if program.startswith(b"OTTO") else None
 
 
 def _glyphs(program: bytes, widths: dict[int, float], codes: set[int]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import hashlib
 import io
@@ -13,10 +12,12 @@ from PIL import Image
 
 from archiver.mime import parse
 from exporters.interface import Outgoing
+from exporters.rendition import engine
 from exporters.rendition.interface import Tier
 from exporters.rendition.pdfa import finish
 
 RENDERER = "Mailark 0 (test)"
+PICTURE = "cid:picture"
 RAW = (
     b"From: =?utf-8?b?5byg5Lyf?= <zhang@example.cn>\r\nTo: li@example.com\r\nSubject: PI 2024-118 & <contract>\r\n"
     b"Message-ID: <118@example.cn>\r\nDate: Mon, 4 Mar 2024 09:30:00 +0800\r\n\r\nSee the proforma invoice.\r\n"
@@ -30,18 +31,17 @@ def message(raw: bytes = RAW, subject: str | None = None) -> Outgoing:
 
 
 @functools.cache
-def pages(body: str = "<p>Plain</p>", style: str = "") -> bytes:
-    from weasyprint import HTML
+def pages(body: str = "<p>Plain</p>") -> bytes:
+    return engine.lay_out(
+        f"<html lang=en><head><title>x</title></head><body>{body}</body></html>", {PICTURE: picture()}
+    )
 
-    html = f"<html lang=en><head><title>x</title><style>img{{image-rendering:crisp-edges}}{style}</style>{body}</html>"
-    return bytes(HTML(string=html).write_pdf(pdf_variant="pdf/a-3u"))
 
-
-def picture() -> str:
-    """A half transparent image, as a data URL."""
+def picture() -> bytes:
+    """A half transparent image."""
     target = io.BytesIO()
     Image.new("RGBA", (12, 8), (200, 0, 0, 128)).save(target, "PNG")
-    return "data:image/png;base64," + base64.b64encode(target.getvalue()).decode()
+    return target.getvalue()
 
 
 def rich_pages() -> bytes:
@@ -51,7 +51,7 @@ def rich_pages() -> bytes:
     return pages(
         "<h1>Quote 😀 👍🏽</h1><p>合同 发票 日本語 שלום مرحبا क्षत्रिय <a href='https://example.com/x'>link</a> "
         "<a href='mailto:a@example.com'>mail</a> <a href='#end'>jump</a></p>"
-        f"<img src='{picture()}'><div style='opacity:.5'>faint</div>"
+        f"<img src='{PICTURE}'><div style='opacity:.5'>faint</div>"
         "<p style='page-break-before:always' id=end>second page</p>",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -200,3 +201,18 @@ def test_pages_with_emoji_bear_no_time_of_now() -> None:
     before = engine.lay_out("<p>😀</p>", {})
     time.sleep(1.1)
     assert engine.lay_out("<p>😀</p>", {}) == before
+
+
+def test_an_independent_validator_finds_nothing() -> None:
+    """It knows the rules of PDF/A-3b, which 3u adds the maps to Unicode to, and no extension schemas."""
+    pytest.importorskip("jsonschema", reason="needs pikepdf[pdfa]")
+    from pikepdf import pdfa
+
+    own = re.compile(rb'<rdf:Description rdf:about="" xmlns:(pdfaExtension|mailark)=.*?</rdf:Description>', re.DOTALL)
+    target = io.BytesIO()
+    with opened(rich_rendition()) as document:
+        packet = document.Root.Metadata.read_bytes()
+        document.Root.Metadata.write(own.sub(b"", packet).replace(b"conformance>U<", b"conformance>B<"))
+        document.save(target, fix_metadata_version=False)
+    report = pdfa.validate_written(io.BytesIO(target.getvalue()), "3b")
+    assert [str(finding) for finding in report.findings] == []

@@ -83,6 +83,13 @@ def broken_font_program(document: pikepdf.Pdf) -> None:
     descriptor[Name.FontFile2 if Name.FontFile2 in descriptor else Name.FontFile3] = document.make_stream(b"\0" * 40)
 
 
+def other_kind(document: pikepdf.Pdf) -> None:
+    for font in document.pages[0].Resources.Font.values():
+        program = font.DescendantFonts[0].FontDescriptor.get(Name.FontFile3)
+        if program is not None:
+            program.Subtype = Name.OpenType if program.Subtype != Name.OpenType else Name("/CIDFontType0C")
+
+
 def no_unicode(document: pikepdf.Pdf) -> None:
     del first_font(document).ToUnicode
 
@@ -296,6 +303,7 @@ BREAKS: dict[str, tuple[Change, str]] = {
     "unknown information": (unknown_information, "do not agree with Trapped"),
     "font not embedded": (no_font_program, "not embedded"),
     "font not whole": (broken_font_program, "not whole"),
+    "font of another kind": (other_kind, "another kind"),
     "no map to Unicode": (no_unicode, "no map to Unicode"),
     "mapped to nothing": (no_character(b""), "stands for no character"),
     "mapped to U+0000": (no_character(b"00410000"), "stands for no character"),
