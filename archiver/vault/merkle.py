@@ -1,6 +1,7 @@
-"""A Merkle tree over the messages of a commit (RFC 6962 section 2.1), its leaves meaningless to who lacks the salt.
+"""A Merkle tree over the messages of a commit (RFC 6962 section 2.1), its leaves meaningless to who lacks their keys.
 
-One message can be proved to belong to a signed commit by a few hashes, without showing any other message.
+One message can be proved to belong to a signed commit by the key of its own leaf and a few hashes. They tell nothing of
+any other message: the key of each leaf is another one, and nobody derives it without the writer's salt key.
 """
 
 from __future__ import annotations
@@ -25,37 +26,54 @@ class Proof:
 
 
 def leaves(key: bytes, messages: Iterable[MessageId]) -> list[bytes]:
-    """The salted leaves of messages."""
-    return [leaf(key, message) for message in messages]
+    """The leaves of messages under a writer's salt key."""
+    return [leaf(blinding(key, message), message) for message in messages]
 
 
-def leaf(key: bytes, message: MessageId) -> bytes:
-    """The salted leaf of one message: HMAC-SHA256(key, SHA-256 of the message)."""
+def blinding(key: bytes, message: MessageId) -> bytes:
+    """The key of one message's leaf: HMAC-SHA256(salt key, SHA-256 of the message). A proof shows this one alone."""
     return hmac.digest(key, bytes.fromhex(message), "sha256")
 
 
-def root(leaves: Iterable[bytes]) -> str:
-    """The root, 64 hex digits; that of no leaves is the SHA-256 of nothing.
+def leaf(blinding: bytes, message: MessageId) -> bytes:
+    """The leaf of one message: HMAC-SHA256(blinding, SHA-256 of the message)."""
+    return hmac.digest(blinding, bytes.fromhex(message), "sha256")
 
-    The tree stands on the sorted distinct leaves: their order tells nothing, and who has the key can make it again.
-    """
-    distinct = sorted(set(leaves))
-    return _levels(distinct)[-1][0].hex() if distinct else hashlib.sha256(b"").hexdigest()
+
+def root(leaves: Iterable[bytes]) -> str:
+    """The root, 64 hex digits; that of no leaves is the SHA-256 of nothing."""
+    return Tree(leaves).root
 
 
 def prove(leaves: Iterable[bytes], leaf: bytes) -> Proof:
-    """The proof that `leaf`, which is one of `leaves`, belongs to their root."""
-    distinct = sorted(set(leaves))
-    index = bisect.bisect_left(distinct, leaf)
-    if index == len(distinct) or distinct[index] != leaf:
-        raise IntegrityError("the message is not one of the commit")
-    path, position = [], index
-    for level in _levels(distinct)[:-1]:
-        beside = position ^ 1
-        if beside < len(level):  # the last node of an odd level has none and moves up as it is
-            path.append(level[beside])
-        position //= 2
-    return Proof(index, len(distinct), tuple(path))
+    """As `Tree.prove`, for one proof alone."""
+    return Tree(leaves).prove(leaf)
+
+
+class Tree:
+    """The tree over the sorted distinct leaves: their order tells nothing, and who has the keys can make it again."""
+
+    def __init__(self, leaves: Iterable[bytes]) -> None:
+        self._leaves = sorted(set(leaves))
+        self._levels = _levels(self._leaves)
+
+    @property
+    def root(self) -> str:
+        """64 hex digits; that of no leaves is the SHA-256 of nothing."""
+        return self._levels[-1][0].hex() if self._leaves else hashlib.sha256(b"").hexdigest()
+
+    def prove(self, leaf: bytes) -> Proof:
+        """The proof that `leaf` belongs to the root; IntegrityError if it does not."""
+        index = bisect.bisect_left(self._leaves, leaf)
+        if index == len(self._leaves) or self._leaves[index] != leaf:
+            raise IntegrityError("the message is not one of the commit")
+        path, position = [], index
+        for level in self._levels[:-1]:
+            beside = position ^ 1
+            if beside < len(level):  # the last node of an odd level has none and moves up as it is
+                path.append(level[beside])
+            position //= 2
+        return Proof(index, len(self._leaves), tuple(path))
 
 
 def verify(leaf: bytes, proof: Proof, root: str) -> None:

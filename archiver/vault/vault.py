@@ -73,6 +73,16 @@ class Vault:
             chain = [self._from_any(_getter(self._stores, name)) for name in self._manifest_names(writer)]
             yield from (m for m in verify_chain(chain, writer, key, archive=self._archive) if m.seq > start)
 
+    def checked(self, name: str, check: Callable[[bytes], object]) -> bytes:
+        """The bytes of an object, from the first store whose copy `check` does not refuse with an IntegrityError."""
+
+        def fetch(number: int) -> bytes:
+            data = self._stores[number].get(name)
+            check(data)
+            return data
+
+        return self._from_any(fetch)
+
     def lines(self, manifest: Manifest) -> Iterator[bytes]:
         """The catalog lines of a commit as JSONL documents."""
         for ref in manifest.objects:

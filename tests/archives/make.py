@@ -20,14 +20,17 @@ from archiver.monitor import Silent
 from archiver.opening import open_archive
 from archiver.setup import create_archive
 from examples.imap_mailbox import Mailbox
+from tests.authenticity.signing import NAME, pair, signed
+from tests.servers.dns import dns_server
 from tests.servers.scripted import ScriptedServer
 
 HERE = Path(__file__).parent
+QUERIES = ("合同", "contract", "filename:quotation", "dkim:pass", "dkim:none")
 PASSPHRASE = "golden archive, opened by every release"
 
 
 def mailbox() -> Mailbox:
-    """A few messages of each kind: plain, Chinese, GBK, with a shared attachment, with its own, in two folders."""
+    """A few messages of each kind: plain, Chinese, GBK, signed, with a shared attachment, its own, in two folders."""
     box, chance = Mailbox(), random.Random(1)
     shared, when = chance.randbytes(9_000), datetime(2024, 8, 15, 2, 30, tzinfo=UTC)
     for number in range(1, 9):
@@ -40,15 +43,21 @@ def mailbox() -> Mailbox:
             continue
         data = {3: shared, 4: shared, 5: chance.randbytes(6_000)}.get(number)
         box.append("INBOX", _with_attachment(head, body, data, number), {"\\Seen"} if number % 2 else (), when)
+    box.append("INBOX", signed(), (), when)
     box.append("合同/2024", box.bodies("INBOX")[2], {"\\Flagged"}, when)
     return box
 
 
 def main(version: str) -> None:
     target = HERE / version
-    with ScriptedServer(mailbox=mailbox()) as server, tempfile.TemporaryDirectory() as scratch:
+    with (
+        ScriptedServer(mailbox=mailbox()) as server,
+        dns_server() as names,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        names.publish(NAME, pair().record)
         account = server.settings(name="golden")
-        archive = ArchiveSettings((str(target / "store"),), 1, Path(scratch) / "work", None)
+        archive = ArchiveSettings((str(target / "store"),), 1, Path(scratch) / "work", None, dns=(names.address,))
         settings = Settings(Path(scratch) / "mailark.toml", archive, (account,))
         create_archive(settings, PASSPHRASE, classic=False, generated=False)
         for change in (None, _second_day, _third_day):
@@ -58,7 +67,7 @@ def main(version: str) -> None:
                 assert backup(opened, Options(), Silent()).exit_code == 0
         with open_archive(settings, PASSPHRASE) as opened:
             messages = sorted(message for message, _ in opened.catalog.messages())
-            found = {query: len(opened.catalog.search(query)) for query in ("合同", "contract", "filename:quotation")}
+            found = {query: len(opened.catalog.search(query)) for query in QUERIES}
             places = [[f.folder, f.epoch, list(f.places)] for f in opened.catalog.live_folders()]
     expected = {"passphrase": PASSPHRASE, "messages": messages, "found": found, "live": places}
     (target / "expected.json").write_text(json.dumps(expected, ensure_ascii=False, indent=1) + "\n", "utf-8")

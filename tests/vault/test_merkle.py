@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from dataclasses import replace
 
 import pytest
@@ -101,4 +102,27 @@ def test_an_inner_node_cannot_pass_for_a_message() -> None:
 
 def test_no_proof_for_a_message_of_another_commit() -> None:
     with pytest.raises(IntegrityError, match="not one of the commit"):
-        merkle.prove(merkle.leaves(KEY, messages(5)), merkle.leaf(KEY, "0" * 64))
+        merkle.prove(merkle.leaves(KEY, messages(5)), merkle.leaves(KEY, ["0" * 64])[0])
+
+
+def test_a_leaf_is_as_the_format_says() -> None:
+    """The second HMAC hides what the first would show: the key of one leaf says nothing of another's."""
+    message = messages(1)[0]
+    digest = bytes.fromhex(message)
+    blinding = hmac.new(KEY, digest, "sha256").digest()
+    assert merkle.blinding(KEY, message) == blinding
+    assert merkle.leaves(KEY, [message]) == [hmac.new(blinding, digest, "sha256").digest()]
+    first, second = messages(2)
+    shown = merkle.blinding(KEY, first)
+    guessed = merkle.leaf(shown, second)  # all that who got the first proof can compute of a guess
+    assert guessed not in merkle.leaves(KEY, [first, second])
+
+
+@given(st.integers(1, 300))
+@settings(max_examples=30, deadline=None)
+def test_one_tree_gives_all_proofs(count: int) -> None:
+    leaves = merkle.leaves(KEY, messages(count))
+    tree = merkle.Tree(leaves)
+    for leaf in leaves[:: max(1, count // 9)]:
+        assert tree.prove(leaf) == merkle.prove(leaves, leaf)
+        merkle.verify(leaf, tree.prove(leaf), tree.root)
