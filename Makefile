@@ -6,9 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTED_WITH := dovecot=dovecot-imapd age=age zstd=zstd openssl=openssl strace=strace
+RENDERED_WITH := chromium=chromium wkhtmltopdf=wkhtmltopdf fc-list=fontconfig
 COMPARED_WITH := dovecot=dovecot-imapd openssl=openssl mbsync=isync restic=restic notmuch=notmuch
 
-.PHONY: setup demo test lint bench lock clean
+.PHONY: setup demo test lint bench bench-pdf lock clean
 
 setup: $(STAMP)
 
@@ -36,6 +37,10 @@ lint: setup
 bench: setup
 	@scripts/tools $(COMPARED_WITH)
 	@$(BIN)/python -m tests.benchmarks.run --messages $(MESSAGES)
+
+bench-pdf: setup
+	@scripts/tools $(RENDERED_WITH)
+	@$(BIN)/python -m tests.benchmarks.renditions --all
 
 lock:
 	uv pip compile --quiet pyproject.toml --extra keyring --extra s3 --extra drive --extra bundle --group dev --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
