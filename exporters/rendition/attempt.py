@@ -22,12 +22,13 @@ PAGES = 400
 _WIDEST = 3.0
 """Times A4: at a third of its size, text of ten points can just be read with a glass, and enlarged on a screen."""
 _MARGIN = 68.0
+_NO_LIMIT = 10_000  # the text is bounded before it is laid out
 _IMAGE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of one attempt. pdf: PDF/A-3u without the original, empty when a tier 1 page is clipped."""
+    """What came of one attempt. pdf: PDF/A-3u without the original; empty when HTML is clipped."""
 
     pdf: bytes
     pages: int
@@ -103,20 +104,21 @@ def _text(read: _Read, tier: Tier) -> Attempt:
 
 
 def _plain(read: _Read, body: Body, notes: Notes, tier: Tier) -> Attempt:
-    layout = engine.compose(read.html(body, notes, tier), {})
+    limit = PAGES if tier is Tier.HTML else _NO_LIMIT
+    layout = engine.compose(read.html(body, notes, tier), {}, limit)
     clipped = reach(layout.pages).outside > 0
     return Attempt(layout.write(), len(layout.pages), clipped, notes)
 
 
 def _html(read: _Read, sanitised: Sanitised, tier: Tier) -> Attempt:
-    body = Body(sanitised.body, sanitised.style, "html")
-    layout, found = _laid(read, body, sanitised, tier, 1.0)
-    if tier is Tier.HTML:
-        pdf = b"" if found.outside else layout.write()
-        return Attempt(pdf, len(layout.pages), found.outside > 0, sanitised.notes)
-    width = min(max((found.right + _MARGIN) / engine.A4_WIDTH, 1.0), _WIDEST)
-    layout, found = _laid(read, body, sanitised, tier, width)
-    return Attempt(layout.write(1 / width), len(layout.pages), found.outside > 0, sanitised.notes)
+    body = Body(sanitised.body, sanitised.style)
+    layout, found = _laid(read, body, sanitised, tier, 1)
+    width = 1.0
+    if tier is Tier.WIDE:
+        width = min(max((found.right + _MARGIN) / engine.A4_WIDTH, 1.0), _WIDEST)
+        layout, found = _laid(read, body, sanitised, tier, width)
+    clipped = found.outside > 0
+    return Attempt(b"" if clipped else layout.write(1 / width), len(layout.pages), clipped, sanitised.notes)
 
 
 def _laid(read: _Read, body: Body, sanitised: Sanitised, tier: Tier, width: float) -> tuple[engine.Layout, Reach]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,6 +83,17 @@ logging.getLogger("fontTools").setLevel(logging.CRITICAL + 1)
 engine_fonts.install()
 
 
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Whatever a hostile page makes WeasyPrint raise, as a MailarkError; without its text, which may quote the page."""
+    try:
+        yield
+    except (MailarkError, RecursionError, MemoryError):
+        raise
+    except Exception as error:
+        raise MailarkError(f"the page cannot be laid out: {type(error).__name__}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Pages laid out, not yet written."""
@@ -96,8 +108,9 @@ class Layout:
 
     def write(self, scale: float = 1) -> bytes:
         """The pages as PDF/A-3u, all lengths multiplied by `scale`. The same pages give the same bytes."""
-        pdf: bytes = self.document.write_pdf(zoom=scale, finisher=engine_fonts.finish, **_OPTIONS)
-        return pdf
+        with _translated():
+            pdf: bytes = self.document.write_pdf(zoom=scale, finisher=engine_fonts.finish, **_OPTIONS)
+            return pdf
 
 
 def lay_out(html: str, images: Mapping[str, bytes]) -> bytes:
@@ -117,12 +130,9 @@ def compose(html: str, images: Mapping[str, bytes], limit: int = 10_000) -> Layo
     _PROGRESS.addFilter(counter)
     _PROGRESS.setLevel(logging.INFO)
     try:
-        document = weasyprint.HTML(string=html, url_fetcher=_Images(images))
-        return Layout(document.render(font_config=_fonts(), stylesheets=[_template()], **_OPTIONS))
-    except (MailarkError, RecursionError, MemoryError):
-        raise
-    except Exception as error:  # whatever a hostile page makes it raise; its text may quote the message
-        raise MailarkError(f"the page cannot be laid out: {type(error).__name__}") from None
+        with _translated():
+            document = weasyprint.HTML(string=html, url_fetcher=_Images(images))
+            return Layout(document.render(font_config=_fonts(), stylesheets=[_template()], **_OPTIONS))
     finally:
         _PROGRESS.removeFilter(counter)
 
