@@ -14,6 +14,7 @@ WIDTH = 1600
 """Pixels across that are kept: over 200 an inch across the text of an A4 page."""
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "MPO")  # what mail readers show; no SVG, WMF, TIFF, PDF
 _QUALITY = 85
+_STRIPS = 50
 _ORIENTATION = 0x0112  # EXIF 2.3, table 4
 _SIDEWAYS = (5, 6, 7, 8)
 
@@ -40,6 +41,14 @@ def recode(data: bytes, most: int = PIXELS) -> Picture | None:
         return None
 
 
+def strips(picture: Picture, height: int) -> list[bytes]:
+    """An image cut across into images of `height` pixels of the original, at most 50: no page holds it as a whole."""
+    with Image.open(io.BytesIO(picture.data)) as image:
+        rows = max(height * image.height // picture.height, -(-image.height // _STRIPS), 1)
+        boxes = [(0, top, image.width, min(top + rows, image.height)) for top in range(0, image.height, rows)]
+        return [_written(image.crop(box), image.format == "JPEG") for box in boxes]
+
+
 def _recoded(image: Image.Image, most: int) -> Picture | None:
     width, height = image.size
     jpeg = image.format in ("JPEG", "MPO")
@@ -54,12 +63,16 @@ def _recoded(image: Image.Image, most: int) -> Picture | None:
     shown = _plain(ImageOps.exif_transpose(image))
     if shown.width > WIDTH:
         shown = shown.resize((WIDTH, max(shown.height * WIDTH // shown.width, 1)), Image.Resampling.LANCZOS)
+    return Picture(_written(shown, jpeg), width, height, cost)
+
+
+def _written(image: Image.Image, jpeg: bool) -> bytes:
     out = io.BytesIO()
     if jpeg:
-        shown.save(out, "JPEG", quality=_QUALITY)
+        image.save(out, "JPEG", quality=_QUALITY)
     else:
-        shown.save(out, "PNG")
-    return Picture(out.getvalue(), width, height, cost)
+        image.save(out, "PNG")
+    return out.getvalue()
 
 
 def _plain(image: Image.Image) -> Image.Image:

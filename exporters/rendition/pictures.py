@@ -7,10 +7,11 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from html import escape
+from itertools import zip_longest
 from urllib.parse import unquote
 
 from exporters.rendition.elements import length
-from exporters.rendition.images import Picture, recode
+from exporters.rendition.images import Picture, recode, strips
 
 TOTAL = 150_000_000
 """Pixels decoded for one message."""
@@ -30,6 +31,8 @@ _LABELLED = (60, 18)  # pixels of a box into which a label goes
 _SPACER = re.compile(r"(?:spacer|blank|clear|pixel|shim|trans|1x1|dot)[^/]{0,40}\Z", re.IGNORECASE)
 _TALL = 240  # pixels of a box that is only a place
 _ALT = 200
+_PAGE = (640, 880)  # pixels of the text of an A4 page, less a little
+_STRIP = 400  # pixels down of a strip of an image that is taller than a page, when it is as wide as one
 _PIXELS = re.compile(r"(?:width|height):([0-9.]+)px(?: !important)?\Z")
 
 
@@ -59,7 +62,8 @@ class Pictures:
         self._folded: dict[str, str] | None = None
         self._label = label
         self._left = TOTAL
-        self._found: dict[str, tuple[str, Picture] | None] = {}
+        self._found: dict[str, Picture | None] = {}
+        self._urls: dict[tuple[str, bool], list[str]] = {}
         self.images: dict[str, bytes] = {}
         self.remote = self.tracking = self.missing = 0
 
@@ -68,9 +72,16 @@ class Pictures:
         its other attributes, written."""
         source = re.sub(r"[\t\n\r]", "", given.get("src", "")).strip()
         width, height = _sizes(given, style)
-        found = self._picture(source)
-        if found:
-            return _image(found, given, style, attributes, width, height, self._alt(given))
+        key = self._key(source)
+        picture = self._picture(key) if key else None
+        if picture:
+            parts, tall = _layout(picture, given, style, width, height)
+            written = f'{attributes} style="{escape(";".join(parts))}">'
+            labels = [escape(self._alt(given))]  # of strips, the first has it
+            urls = self._url(key, picture, tall)
+            return "".join(
+                f'<img src="{url}" alt="{label}"{written}' for url, label in zip_longest(urls, labels, fillvalue="")
+            )
         remote = bool(re.match(r"(?:https?:)?//", source, re.IGNORECASE))
         if "display:none" in style or (width, height) == (0, 0) or _tiny(width, height):
             self.tracking += remote
@@ -87,25 +98,21 @@ class Pictures:
     def _alt(self, given: Mapping[str, str]) -> str:
         return self._label(" ".join(given.get("alt", "").split())[:_ALT])
 
-    def _picture(self, source: str) -> tuple[str, Picture] | None:
-        """The image at `source` and its URL in our body."""
-        key = self._key(source)
-        if not key:
-            return None
-        if key not in self._found:
-            self._found[key] = self._decoded(key)
-        return self._found[key]
+    def _picture(self, key: str) -> Picture | None:
+        """The image named `key`, decoded once."""
+        if key not in self._found and len(self._found) < COUNT:
+            self._found[key] = recode(self._bytes(key), self._left)
+            self._left -= getattr(self._found[key], "cost", 0)
+        return self._found.get(key)
 
-    def _decoded(self, key: str) -> tuple[str, Picture] | None:
-        if len(self._found) >= COUNT:
-            return None
-        picture = recode(self._bytes(key), self._left)
-        if not picture:
-            return None
-        self._left -= picture.cost
-        url = _URL.format(len(self.images) + 1)
-        self.images[url] = picture.data
-        return url, picture
+    def _url(self, key: str, picture: Picture, tall: bool) -> list[str]:
+        """The addresses of the image, or of its strips, in our body."""
+        if (key, tall) not in self._urls:
+            pieces = strips(picture, picture.width * _STRIP // _PAGE[0]) if tall else [picture.data]
+            urls = [_URL.format(len(self.images) + number) for number in range(1, len(pieces) + 1)]
+            self.images.update(zip(urls, pieces, strict=True))
+            self._urls[key, tall] = urls
+        return self._urls[key, tall]
 
     def _key(self, source: str) -> str:
         """The name in `parts` or among the pulled images that `source` means, or ""."""
@@ -146,17 +153,13 @@ def _tiny(width: int | None, height: int | None) -> bool:
     return width is not None and height is not None and max(width, height) <= _PIXEL
 
 
-def _image(
-    found: tuple[str, Picture],
-    given: Mapping[str, str],
-    style: list[str],
-    attributes: str,
-    width: int | None,
-    height: int | None,
-    alt: str,
-) -> str:
-    """The image itself. What is wider than the page shrinks, so a height that keeps the proportions is left out."""
-    url, picture = found
+def _layout(
+    picture: Picture, given: Mapping[str, str], style: list[str], width: int | None, height: int | None
+) -> tuple[list[str], bool]:
+    """The style of an image, and whether it is taller than a page, so that it must be cut into strips.
+
+    What is wider than the page shrinks, so a height that keeps the proportions is left out.
+    """
     said = given.get("width", "")
     parts = [part for part in style if not _PIXELS.match(part)]
     if "height:auto" in parts:
@@ -166,9 +169,11 @@ def _image(
             width = picture.width
         across = f"{width}px" if width is not None else length(said, 100)
         parts += [f"width:{across}"] if across else []
-    if height is not None and not _proportional(picture, width, height):
-        parts.append(f"height:{height}px")
-    return f'<img src="{url}" alt="{escape(alt)}"{attributes} style="{escape(";".join([*parts, "max-width:100%"]))}">'
+    free = height is None or _proportional(picture, width, height)
+    if not free:
+        parts.append(f"height:{min(height or 0, _PAGE[1])}px")
+    tall = free and min(width or _PAGE[0], _PAGE[0]) * picture.height > _PAGE[1] * picture.width
+    return [*parts, "max-width:100%", *(["display:block"] if tall else [])], tall
 
 
 def _proportional(picture: Picture, width: int | None, height: int) -> bool:

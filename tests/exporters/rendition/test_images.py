@@ -258,3 +258,18 @@ def test_there_are_only_so_many_pixels() -> None:
     result = sanitise("".join(f"<img src=cid:{name} width=99 height=99>" for name in parts), parts)
     assert len(result.images) == 6
     assert result.notes.missing_images == 2
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_image_taller_than_a_page_is_cut_into_strips(kind: str) -> None:
+    result = shown("<img src=cid:a alt='the offer'><img src=cid:a width=20>", a=picture(kind, (600, 3000)))
+    heights = [Image.open(io.BytesIO(data)).size[1] for data in list(result.images.values())[:-1]]
+    assert sum(heights) == 3000
+    assert max(heights) == 375
+    assert result.body.count('alt="the offer"') == 1
+    assert result.body.count("display:block") == len(heights) == 8
+    assert result.body.count("width:20px") == 1
+
+
+def test_an_image_of_one_column_becomes_fifty_strips_at_most() -> None:
+    assert len(shown("<img src=cid:a>", a=picture("PNG", (1, 60_000))).images) == 50
