@@ -24,9 +24,11 @@ from exporters.production.listings import not_produced
 from exporters.production.order import Order, Search, described
 from exporters.production.pdftext import PdfReader
 from exporters.production.report import slip
-from exporters.production.seal import Seal, told
+from exporters.production.seal import SEAL_LIST, Seal, told
 from exporters.production.volumes import Volumes
 from exporters.rendition.interface import Rendition
+
+_AGAIN = "move it away and run the export again"
 
 
 class Renders(Protocol):
@@ -48,6 +50,17 @@ class Press:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class BundleReport(Report):
+    """As `Report`; files are the volumes. equation: the sum of the reconciliation, written out · signature, timestamp:
+    who signed and time-stamped it, or that nobody did.
+    """
+
+    equation: str = ""
+    signature: str = ""
+    timestamp: str = ""
+
+
 class BundleExporter:
     """`<CASE>_VOL001/`, `_VOL002/` … each a BagIt bag (RFC 8493): data/NATIVES, PDF, TEXT, ATTACHMENTS, DATA, REPORT.
 
@@ -63,7 +76,7 @@ class BundleExporter:
         self._evidence = evidence or Evidence()
         self._asked = described(order, search, press.name, told(seal))
 
-    def export(self, messages: Iterable[Outgoing], target: Path) -> Report:
+    def export(self, messages: Iterable[Outgoing], target: Path) -> BundleReport:
         """As `Exporter.export`; messages must come in the order of `Search.hits`.
 
         Raises ConfigError when another bundle lies there, IntegrityError when the one that lies there is damaged or the
@@ -84,18 +97,23 @@ class BundleExporter:
             raise ConfigError(f"the bundle cannot be written: {files.reason(error)}") from error
         return report
 
-    def _there(self, volumes: Volumes) -> Report:
+    def _there(self, volumes: Volumes) -> BundleReport:
         """A finished bundle is verified; one of another order, or a damaged one, is never touched."""
         first = volumes.folder(1)
         if not files.holds(first / "data/REPORT/query.json", query_json(self._asked)):
             raise ConfigError(f"{first} is there already and holds something else", "write to another folder")
-        count = _volume_count(first)
+        try:
+            count = int(bag.told(first)["Bag-Count"].rpartition(" ")[2])
+        except (OSError, KeyError, ValueError):
+            raise IntegrityError(f"{first}: {bag.INFO} is missing or unreadable", _AGAIN) from None
+        lists = (SEAL_LIST,) if self._seal else ()
         for number in range(1, count + 1):
-            for problem in bag.problems(volumes.folder(number)):
-                raise IntegrityError(f"{volumes.folder(number)}: {problem}", "move it away and run the export again")
-        paths = tuple(volumes.folder(number).relative_to(volumes.target) for number in range(1, count + 1))
+            for problem in bag.problems(volumes.folder(number), *lists):
+                raise IntegrityError(f"{volumes.folder(number)}: {problem}", _AGAIN)
         failed = tuple(not_produced(first / "data/REPORT"))
-        return Report(0, len(self._search.hits) - len(failed), failed, paths)
+        paths = tuple(volumes.folder(number).relative_to(volumes.target) for number in range(1, count + 1))
+        equation = bag.told(first).get("Reconciliation", "")
+        return BundleReport(0, len(self._search.hits) - len(failed), failed, paths, equation, *told(self._seal))
 
     def _work(self, messages: Iterable[Outgoing], volumes: Volumes, journal: Journal) -> int:
         """Lay every family; how many were there from an earlier try."""
@@ -146,7 +164,7 @@ class BundleExporter:
 
         return page
 
-    def _finish(self, volumes: Volumes, journal: Journal, skipped: int) -> Report:
+    def _finish(self, volumes: Volumes, journal: Journal, skipped: int) -> BundleReport:
         finish = Finish(
             self._order,
             self._search,
@@ -160,7 +178,8 @@ class BundleExporter:
         tally = finish(journal)
         failed = tuple(_problem(entry) for entry in journal.entries() if entry.outcome == FAILED)
         paths = tuple(volumes.folder(volume.number).relative_to(volumes.target) for volume in tally.volumes)
-        return Report(tally.messages - skipped - len(failed), skipped, failed, paths)
+        written = tally.messages - skipped - len(failed)
+        return BundleReport(written, skipped, failed, paths, tally.equation, *told(self._seal))
 
 
 def _resumed(
@@ -187,15 +206,6 @@ def _whole(entry: Entry, volumes: Volumes) -> bool:
             for note in entry.files
         )
     return False
-
-
-def _volume_count(first: Path) -> int:
-    """How many volumes a bundle has, by bag-info.txt of its first."""
-    with suppress(OSError, ValueError):
-        for line in (first / bag.INFO).read_text("utf-8").splitlines():
-            if line.startswith("Bag-Count: "):
-                return int(line.rpartition(" ")[2])
-    raise IntegrityError(f"{first}: {bag.INFO} is missing or unreadable", "move it away and run the export again")
 
 
 def _problem(entry: Entry) -> Problem:

@@ -12,7 +12,7 @@ DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 MANIFEST = "manifest-sha256.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
 INFO = "bag-info.txt"
-_LINE = re.compile(r"([0-9a-f]{64}) [ *](\S.*)")
+_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _CHUNK = 1024 * 1024
 
 
@@ -50,12 +50,18 @@ def info(pairs: Mapping[str, str]) -> bytes:
     return "".join(f"{name}: {' '.join(value.split())}\n" for name, value in pairs.items() if value.strip()).encode()
 
 
-def problems(root: Path) -> Iterator[str]:
-    """What is wrong with a bag: every file of its two lists is hashed, files that no list names are found. Nothing when
-    it is whole.
+def told(root: Path) -> dict[str, str]:
+    """What the bag-info.txt of a bag says, by label. Raises OSError, ValueError when it is no text."""
+    lines = (root / INFO).read_text("utf-8").splitlines()
+    return {name: value for name, sign, value in (line.partition(": ") for line in lines) if sign}
+
+
+def problems(root: Path, *others: str) -> Iterator[str]:
+    """What is wrong with a bag: every file of its lists is hashed, files that no list names are found. Nothing when it
+    is whole. others: further lists of the same form that must be there.
     """
     named: set[str] = set()
-    for manifest in (TAG_MANIFEST, MANIFEST):
+    for manifest in (*others, TAG_MANIFEST, MANIFEST):
         try:
             *lines, last = (root / manifest).read_bytes().decode().split("\n")
         except (OSError, UnicodeDecodeError):

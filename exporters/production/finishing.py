@@ -23,7 +23,7 @@ from exporters.production.loadfiles import LoadFiles
 from exporters.production.order import Order, Search
 from exporters.production.record import edrm_mih
 from exporters.production.report import report
-from exporters.production.seal import SIGNATURE, SIGNER_CA, TIMESTAMP, TSA_CA, Seal, told
+from exporters.production.seal import SEAL_LIST, SIGNATURE, SIGNER_CA, TIMESTAMP, TSA_CA, Seal, told
 from exporters.production.tally import Tally, VolumeTally
 from exporters.production.verify_text import verify_text
 from exporters.production.volumes import Volumes
@@ -57,7 +57,7 @@ class Finish:
         self._reports(tally)
         count = len(tally.volumes)
         for volume in tally.volumes:
-            self._bag(volume, count, journal)
+            self._bag(volume, count, tally.equation, journal)
         for left in self._left(count + 1):
             shutil.rmtree(left)
         return tally
@@ -119,22 +119,31 @@ class Finish:
             for name in LISTS if volume.number > 1 else ():
                 shutil.copyfile(self._data(1) / "REPORT" / name, self._data(volume.number) / "REPORT" / name)
 
-    def _bag(self, volume: VolumeTally, count: int, journal: Journal) -> None:
+    def _bag(self, volume: VolumeTally, count: int, equation: str, journal: Journal) -> None:
         root = self.volumes.folder(volume.number)
         named, size = self._manifest(root, volume.number, journal)
         self._stray(root, named)
-        tags = self._tags(volume, count, f"{size}.{len(named)}")
+        info = {"Bag-Count": f"{volume.number} of {count}", "Payload-Oxum": f"{size}.{len(named)}"}
+        tags = self._tags(volume, info | {"Reconciliation": equation})
         for name, content in tags.items():
             _replace(root / name, content)
         notes = [bag.noted(root, name) for name in sorted([*tags, bag.MANIFEST])]
         whole = "".join(note.line for note in notes).encode()
         _replace(root / bag.TAG_MANIFEST, whole)
-        for name in (SIGNATURE, TIMESTAMP):
+        self._seal(root, whole)
+
+    def _seal(self, root: Path, whole: bytes) -> None:
+        """Sign and time-stamp the one file that stands for all."""
+        for name in (SIGNATURE, TIMESTAMP, SEAL_LIST):
             (root / name).unlink(missing_ok=True)
-        if self.seal:
-            _replace(root / SIGNATURE, self.seal.sign(whole))
-            if self.seal.timestamp:
-                _replace(root / TIMESTAMP, self.seal.timestamp(whole))
+        if self.seal is None:
+            return
+        made = {SIGNATURE: self.seal.sign(whole)}
+        if self.seal.timestamp:
+            made[TIMESTAMP] = self.seal.timestamp(whole)
+        for name, content in made.items():
+            _replace(root / name, content)
+        _replace(root / SEAL_LIST, "".join(bag.noted(root, name).line for name in made).encode())
 
     def _manifest(self, root: Path, number: int, journal: Journal) -> tuple[set[str], int]:
         """Write manifest-sha256.txt; the paths it names and the bytes of all of them."""
@@ -174,21 +183,20 @@ class Finish:
             yield folder
             number += 1
 
-    def _tags(self, volume: VolumeTally, count: int, oxum: str) -> dict[str, bytes]:
+    def _tags(self, volume: VolumeTally, info: Mapping[str, str]) -> dict[str, bytes]:
         name = f"{self.order.case}_{Volumes.name(volume.number)}"
         signature, timestamp = told(self.seal)
-        info = {
+        whole = {
             "Bag-Software-Agent": f"mailark {__version__}",
             "External-Identifier": name,
             "External-Description": self.order.matter,
             "Bag-Group-Identifier": self.order.case,
-            "Bag-Count": f"{volume.number} of {count}",
-            "Payload-Oxum": oxum,
+            **info,
             "Bates-Range": f"{volume.first} to {volume.last}" if volume.documents else "none",
             "Signature": signature,
             "Time-Stamp": timestamp,
         }
-        tags = {"bagit.txt": bag.DECLARATION, bag.INFO: bag.info(info)}
+        tags = {"bagit.txt": bag.DECLARATION, bag.INFO: bag.info(whole)}
         tags["VERIFY.txt"] = verify_text(name, self.seal, self.evidence.instructions)
         if self.seal:
             tags |= {SIGNER_CA: self.seal.authority, TSA_CA: self.seal.tsa_authority}

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 SIGNATURE = "tagmanifest-sha256.txt.p7s"
 TIMESTAMP = "tagmanifest-sha256.txt.tsr"
+SEAL_LIST = "seal-sha256.txt"
+"""Hashes of signature and time-stamp: both hold bytes that no verifier looks at (copies of certificates, versions)."""
 SIGNER_CA = "signer-ca.pem"
 TSA_CA = "tsa-ca.pem"
 

@@ -22,6 +22,8 @@ from exporters.production.signing_identity import Identity
 from exporters.production.timestamp import TIMEOUT, timestamp
 
 _FIELD = "Signature"
+_SIGNATURE_ROOM = 4096
+"""Bytes for all of a signature but its certificates: a key of RSA 16384 needs 2,048 of them."""
 _DETACHED = [pkcs7.PKCS7Options.DetachedSignature, pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoCapabilities]
 
 
@@ -38,7 +40,7 @@ def sign(data: bytes, signer: Identity) -> bytes:
 
 def sign_pdf(pdf: bytes, signer: Identity, reason: str = "") -> bytes:
     """The PDF with an invisible signature over all of it (PAdES baseline B, ETSI EN 319 142-1), appended, so that
-    PDF/A-3u stays PDF/A-3u. IntegrityError when the PDF cannot be read.
+    PDF/A-3u stays PDF/A-3u. The same PDF and signer give the same size. IntegrityError when the PDF cannot be read.
 
     Verified by `pdfsig` and `pyhanko sign validate`.
     """
@@ -48,7 +50,8 @@ def sign_pdf(pdf: bytes, signer: Identity, reason: str = "") -> bytes:
         field_name=_FIELD, md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES, reason=reason or None
     )
     try:
-        signed = signers.PdfSigner(metadata, held).sign_pdf(_Writer(io.BytesIO(pdf)))
+        writer = _Writer(io.BytesIO(pdf))
+        signed = signers.PdfSigner(metadata, held).sign_pdf(writer, bytes_reserved=_reserved(signer))
     except PdfError as error:
         raise IntegrityError("the PDF to be signed cannot be read") from error
     return bytes(signed.getbuffer())
@@ -69,6 +72,14 @@ def seal(signer: Identity, tsa: str = "", tsa_authority: bytes = b"", timeout: f
         tsa=tsa,
         tsa_authority=tsa_authority,
     )
+
+
+def _reserved(signer: Identity) -> int:
+    """Hexadecimal digits kept free for a signature with all its certificates. A signature on an elliptic curve varies
+    in length, and what its length decided would vary with it.
+    """
+    certificates = (signer.certificate, *signer.chain)
+    return 2 * (_SIGNATURE_ROOM + sum(len(held.public_bytes(serialization.Encoding.DER)) for held in certificates))
 
 
 class _Writer(IncrementalPdfFileWriter):

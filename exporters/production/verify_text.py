@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from exporters.production.seal import SIGNATURE, SIGNER_CA, TIMESTAMP, TSA_CA, Seal, told
+from exporters.production.seal import SEAL_LIST, SIGNATURE, SIGNER_CA, TIMESTAMP, TSA_CA, Seal, told
 
 CMS = (
     f"openssl cms -verify -binary -inform DER -in {SIGNATURE} -content tagmanifest-sha256.txt \\\n"
-    f"    -CAfile {SIGNER_CA} -purpose any -out {{null}}"
+    f"    -CAfile {SIGNER_CA} -purpose any -signer ../signer.pem -out {{null}}"
 )
 TSA = f"openssl ts -verify -data tagmanifest-sha256.txt -in {TIMESTAMP} -CAfile {{authority}}"
 
@@ -34,7 +34,7 @@ def verify_text(volume: str, seal: Seal | None, evidence: Sequence[str]) -> byte
         f"How to check this volume, {volume}. Run everything in the folder this file lies in.",
         f"Signature:  {signature}\nTime-stamp: {timestamp}",
         "1. Every file is as it was produced (Linux, macOS: use shasum -a 256 -c there; prints only what failed)\n\n"
-        "sha256sum --quiet -c tagmanifest-sha256.txt\nsha256sum --quiet -c manifest-sha256.txt",
+        "sha256sum --strict --quiet -c tagmanifest-sha256.txt\nsha256sum --strict --quiet -c manifest-sha256.txt",
         "   The same on Windows, in PowerShell:\n\n" + _POWERSHELL.strip(),
         "2. Nothing was added either (needs Python: pip install bagit)\n\npython -m bagit --validate .",
         _signature(seal),
@@ -49,9 +49,11 @@ def _signature(seal: Seal | None) -> str:
     if seal is None:
         return "3. Who produced it: this volume is NOT SIGNED. Its hashes show accidents, not a change with new hashes."
     return (
-        "3. Who produced it. First compare the certificate's fingerprint with one that reached you another way\n"
-        f"   (telephone, letter); {SIGNER_CA} alone proves nothing, for it lies in the folder it vouches for.\n\n"
-        f"openssl x509 -in {SIGNER_CA} -noout -subject -fingerprint -sha256\n{CMS.format(null='/dev/null')}\n\n"
+        f"3. Who produced it (writes the signer's certificate to ../signer.pem)\n\n"
+        f"sha256sum --strict --quiet -c {SEAL_LIST}\n{CMS.format(null='/dev/null')}\n"
+        "openssl x509 -in ../signer.pem -noout -subject -fingerprint -sha256\n\n"
+        f"   Compare the fingerprint with one that reached you another way (telephone, letter): {SIGNER_CA} alone\n"
+        "   proves nothing, for it lies in the folder it vouches for.\n"
         "   On Windows write NUL for /dev/null. The report is signed as well; Adobe Reader shows it, and so does\n\n"
         "pdfsig data/REPORT/export-report.pdf"
     )

@@ -29,7 +29,11 @@ def test_a_query_becomes_a_bundle(sandbox: Sandbox) -> None:
     ids = set(sandbox.run("search", "--ids", "from:anna").out.split())
     words = ("export", "from:anna", *OPTIONS, "--custodian", "sales=Li, Anna", "--time-zone", "Asia/Shanghai")
     done = sandbox.run(*words, "--matter", "采购合同", "--operator", "Op")
-    assert (done.code, done.last) == (0, "complete: 6 messages written, 0 there already, 0 failed"), done.err
+    assert done.code == 0, done.err
+    told, equation, signature, timestamp = done.last.split("; ")
+    assert told == "complete: 6 messages written, 0 there already, 0 failed"
+    assert equation == "7 hits = 6 exported + 0 withheld + 0 failed + 1 duplicates"
+    assert timestamp == "not timestamped"
     root = sandbox.home / "out/CASE-7_VOL001"
     assert _sums(root)
     assert subprocess.run([sys.executable, "-m", "bagit", "--validate", root], capture_output=True).returncode == 0
@@ -43,10 +47,12 @@ def test_a_query_becomes_a_bundle(sandbox: Sandbox) -> None:
     assert (query["query"], query["hits"], query["messages"], query["archive"]["holds"]) == ("from:anna", 7, 6, "none")
     assert query["archive_as_of"]
     report = subprocess.run(["pdftotext", root / "data/REPORT/export-report.pdf", "-"], capture_output=True, text=True)
-    assert "7 hits = 6 exported + 0 withheld + 0 failed + 1 duplicates" in " ".join(report.stdout.split())
+    assert equation in " ".join(report.stdout.split())
     assert "not timestamped" in report.stdout and "采购合同" in report.stdout
     again = sandbox.run(*words, "--matter", "采购合同", "--operator", "Op", "--json")
     assert (again.code, again.json["written"], again.json["skipped"]) == (0, 0, 6)
+    assert again.json["signature"] == signature, "the archive's own signer is kept"
+    assert (again.json["reconciliation"], again.json["timestamp"]) == (equation, timestamp)
 
 
 @pytest.mark.slow

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.forms.bundle_seal import SEAL_OPTIONS, seal_of
 from archiver.cli.forms.interface import Form, Options, Order
 from archiver.cli.forms.pdf import WORKERS, open_renderer
 
 if TYPE_CHECKING:
     from exporters.bundle import Press
-    from exporters.interface import Exporter
+    from exporters.interface import Exporter, Report
     from exporters.production.lists import Lists
     from exporters.production.order import Order as Production
 
@@ -49,12 +50,14 @@ OPTIONS = (
 @contextmanager
 def _open(order: Order, options: Options) -> Iterator[Exporter]:
     from archiver.cli.forms.bundle_archive import search
+    from archiver.cli.forms.bundle_evidence import evidence_of
     from exporters.bundle import BundleExporter
 
     production = _production(options)
     with ExitStack() as stack:
         press = stack.enter_context(_press(order, options))
-        yield BundleExporter(production, search(order), press)
+        seal, evidence = seal_of(order.archive, options), evidence_of(order)
+        yield BundleExporter(production, search(order), press, seal=seal, evidence=evidence)
 
 
 def _production(options: Options) -> Production:
@@ -139,4 +142,21 @@ def _stamp(pdf: bytes, labels: Sequence[str]) -> bytes:
     return stamp(pdf, labels)
 
 
-BUNDLE = Form("bundle", _open, (*OPTIONS, WORKERS))
+def _details(report: Report) -> dict[str, Any]:
+    from exporters.bundle import BundleReport
+
+    if not isinstance(report, BundleReport):
+        return {}
+    return {"reconciliation": report.equation, "signature": report.signature, "timestamp": report.timestamp}
+
+
+def _told(report: Report) -> str:
+    """The summary line's end: the sum, and the fingerprint that the receiver must get another way."""
+    from exporters.bundle import BundleReport
+
+    if not isinstance(report, BundleReport):
+        return ""
+    return "; ".join((report.equation, report.signature, report.timestamp))
+
+
+BUNDLE = Form("bundle", _open, (*OPTIONS, *SEAL_OPTIONS, WORKERS), _details, _told)
