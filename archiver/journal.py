@@ -65,22 +65,31 @@ class CommitJournal:
     def pending(self) -> Pending:
         """Everything recorded since the last commit."""
         rows = self._state.rows
-        packs = rows("SELECT id, name, sha256, size, path FROM pack WHERE seq IS NULL ORDER BY id")
+        packs = self._sealed()
+        last_pack = max(packs, default=0)
         lines = rows("SELECT era, id FROM lines ORDER BY id")
         cursor = rows("SELECT coalesce(max(id), 0) FROM cursor WHERE seq IS NULL")[0][0]
         messages = rows(
             "SELECT DISTINCT message.id FROM message JOIN pack ON pack.id = message.pack "
             "WHERE pack.seq IS NULL AND pack.id <= ?",
-            (max((p[0] for p in packs), default=0),),
+            (last_pack,),
         )
         return Pending(
-            packs=tuple(PackRecord(name, sha, size, self._state.located(path)) for _, name, sha, size, path in packs),
+            packs=tuple(packs.values()),
             lines=tuple((era, number) for era, number in lines),
             messages=tuple(sorted(bytes(m[0]).hex() for m in messages)),
-            last_pack=max((p[0] for p in packs), default=0),
+            last_pack=last_pack,
             last_lines=max((number for _, number in lines), default=0),
             last_cursor=cursor,
         )
+
+    def sealed(self) -> tuple[PackRecord, ...]:
+        """The packs that are in no commit yet, oldest first."""
+        return tuple(self._sealed().values())
+
+    def _sealed(self) -> dict[int, PackRecord]:
+        rows = self._state.rows("SELECT id, name, sha256, size, path FROM pack WHERE seq IS NULL ORDER BY id")
+        return {number: PackRecord(*values, self._state.located(path)) for number, *values, path in rows}
 
     def waiting(self) -> Waiting:
         """What `pending` would give, in numbers."""

@@ -16,6 +16,7 @@ from archiver.errors import MailarkError
 from archiver.journal import Pending
 from archiver.monitor import Monitor
 from archiver.opening import Archive
+from archiver.state import PackRecord
 from archiver.stores.interface import Store
 from archiver.vault import merkle, zstd
 from archiver.vault.commit import Commit, Outcome, Staged
@@ -57,9 +58,11 @@ class Committer:
         self._deliver()
         self._delivery.wait_for_quorum()  # the walk then sees cursors that are as new as can be
         self._note()
+        self._hasten()
 
     def batch(self, documents: Iterable[bytes]) -> None:
-        """A batch became durable: index it, and commit when what has come together pays for a commit."""
+        """A batch became durable: send its pack, index it, and commit when what has come together pays for a commit."""
+        self._hasten()
         self._feed.add(documents)
         if self._running is not None and not self._running.done():
             return
@@ -91,7 +94,7 @@ class Committer:
 
     def _commit(self, pending: Pending) -> None:
         archive = self._archive
-        objects = [Staged(p.name, p.size, p.sha256, p.path) for p in pending.packs]
+        objects = _staged(pending.packs)
         for era, numbers in groupby(sorted(pending.lines), key=itemgetter(0)):
             frames = (archive.journal.frame(number) for _, number in numbers)
             objects += stage_lines(archive.work.spool, era, archive.machine.recipient(era), frames)
@@ -122,6 +125,10 @@ class Committer:
         )
         signed = sign(manifest, machine.signing_key)
         return Commit(seq + 1, manifest.name, signed, tuple(objects)), hashlib.sha256(signed).hexdigest()
+
+    def _hasten(self) -> None:
+        """Sealed packs are on their way before their commit is made, so that a slow line is never idle."""
+        self._delivery.hasten(_staged(self._archive.journal.sealed()))
 
     def _deliver(self) -> None:
         self._delivery.refresh()
@@ -163,3 +170,7 @@ class Committer:
         for path in self._archive.work.spool.iterdir():
             if path not in kept and path.is_file():
                 path.unlink()
+
+
+def _staged(packs: Iterable[PackRecord]) -> list[Staged]:
+    return [Staged(pack.name, pack.size, pack.sha256, pack.path) for pack in packs]

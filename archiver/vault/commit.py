@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from archiver.stores.interface import Data, Store
 from archiver.stores.table import identity
 from archiver.threads import side_by_side
 from archiver.vault import manifest
+from archiver.vault.ahead import Ahead
 from archiver.vault.catchup import Commit, Staged, missing_before
 from archiver.vault.copying import copy_object, fault_of, file_is, replace
 
@@ -117,6 +118,7 @@ class Push:
         self.stop = threading.Event()
         """Set when the run is over for all stores: no object is begun any more."""
         self._by_seq: dict[int, Commit] = {}
+        self.ahead = Ahead(store.url for store in stores)
         self._sound: dict[str, bool] = {}
         self._lock = threading.Lock()
 
@@ -134,28 +136,41 @@ class Push:
     def steps(self, store: Store) -> Iterator[None]:
         """Bring the store everything it lacks. A failure of the store ends its steps and is kept in `errors`."""
         self.errors.pop(store.url, None)
-        commits = self.waiting(store)
-        size = sum(staged.size for commit in commits for staged in commit.objects)
-        self.monitor.begin(store.url, len(commits), size)
+        if commits := self.waiting(store):
+            size = sum(staged.size for commit in commits for staged in commit.objects)
+            self.monitor.begin(store.url, len(commits), size)
+            done = yield from self.put_commits(store, commits)
+            if self.stop.is_set():
+                return
+            self.monitor.end(store.url, f"{len(commits)} commit{'s' * (len(commits) != 1)}" if done else "failed")
+            if not done:
+                return
+        yield from self._attempt(store, self.put_ahead(store))
+
+    def put_commits(self, store: Store, commits: Sequence[Commit]) -> Generator[None, None, bool]:
+        """The commits in their order; False when the store failed."""
         for commit in commits:
-            try:
-                yield from self.deliver(store, commit)
-            except IntegrityError:
-                self.stop.set()
-                raise
-            except MailarkError as error:
-                if self.stop.is_set():
-                    return
-                self.errors[store.url] = error
-                self.monitor.problem(Problem(store.url, str(error), details={"commit": str(commit.seq)}))
-                break
+            if not (yield from self._attempt(store, self.deliver(store, commit), commit=str(commit.seq))):
+                return False
             self.journal.confirm(commit.seq, store.url)
             yield
             self.close(commit)
             self.monitor.advance(store.url, 1, 0)
-        self.monitor.end(
-            store.url, "failed" if store.url in self.errors else f"{len(commits)} commit{'s' * (len(commits) != 1)}"
-        )
+        return True
+
+    def _attempt(self, store: Store, steps: Iterator[None], **details: str) -> Generator[None, None, bool]:
+        """The steps; a failure of the store ends them and is kept, and the answer is False."""
+        try:
+            yield from steps
+        except IntegrityError:
+            self.stop.set()
+            raise
+        except MailarkError as error:
+            if not self.stop.is_set():
+                self.errors[store.url] = error
+                self.monitor.problem(Problem(store.url, str(error), details=details))
+            return False
+        return True
 
     def begun(self, store: Store, size: int) -> None:
         """So many bytes are on their way to the store from now on; for whoever watches whether it moves."""
@@ -184,6 +199,11 @@ class Push:
             self.put_object(store, staged)
             yield
 
+    def put_ahead(self, store: Store) -> Iterator[None]:
+        """What a later commit will name, until there is a commit to bring."""
+        while (objects := self.ahead.waiting(store.url)) and not self.waiting(store):
+            yield from self.put_objects(store, objects[: parallel(store)])
+
     def put_object(self, store: Store, staged: Staged) -> None:
         """Put the object if absent, from memory or the spool, else from another store; other bytes there are replaced.
 
@@ -191,6 +211,8 @@ class Push:
         """
         if self.stop.is_set():
             raise StoreError("the run is over")
+        if self.ahead.has(store.url, staged.name):
+            return
         self.begun(store, staged.size)
         data = self._at_hand(staged)
         written = self._copy(store, staged) if data is None else store.put_if_absent(staged.name, data)
@@ -198,6 +220,7 @@ class Push:
             if data is None:
                 raise StoreError(f"{store.url}: {staged.name}: {fault}", "Run `mailark repair`.")
             replace(store, staged, data)
+        self.ahead.brought(store.url, staged.name)
         self.monitor.advance(store.url, 0, staged.size)
 
     def put_manifest(self, store: Store, commit: Commit) -> None:

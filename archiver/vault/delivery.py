@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from archiver.errors import StoreError
 from archiver.monitor import Monitor
 from archiver.stores.abilities import paused
 from archiver.stores.interface import Store
-from archiver.vault.catchup import Commit
+from archiver.vault.catchup import Commit, Staged
 from archiver.vault.commit import Journal, Outcome, Push
 
 T = TypeVar("T")
@@ -57,11 +57,20 @@ class Delivery(Push):
         """
         self._raise_failure()
         self.reload()
+        self._begin_round()
+
+    def hasten(self, objects: Iterable[Staged]) -> None:
+        """Bring sealed objects that no commit names yet to every store, without waiting."""
+        self._raise_failure()
+        self.ahead.add(objects)
+        self._begin_round()
+
+    def _begin_round(self) -> None:
         with self._changed:
             self._round += 1
             self._changed.notify_all()
         for store in self.stores:
-            if store.url not in self._ended and self.waiting(store):
+            if store.url not in self._ended and (self.waiting(store) or self.ahead.waiting(store.url)):
                 self._ended[store.url] = self._round - 1
                 threading.Thread(target=self._work, args=(store,), name=f"push {store.url}", daemon=True).start()
 

@@ -1,6 +1,6 @@
-"""`make bench`: mbsync, restic and notmuch against one `mailark backup`, in one run on one Dovecot.
+"""`make bench`: mbsync, restic and notmuch against one `mailark backup`, in one run on one Dovecot; then into a bucket.
 
-python -m tests.benchmarks.run [--messages 2000] [--only chain|mailark] [--defaults] [--profile] [--json FILE]
+python -m tests.benchmarks.run [--messages 2000] [--part chain|stores] [--only chain|mailark] [--defaults] [--profile]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from tests.benchmarks import corpus, profiler, server, table
+from tests.benchmarks import corpus, profiler, server, stores, table
 from tests.benchmarks.measure import Cost
 from tests.benchmarks.ours import Mailark
 from tests.benchmarks.peers import Peers
@@ -92,7 +92,9 @@ def lines(chain: Result | None, ours: Result | None, raw: int) -> Iterator[Line]
         yield Line(f"{name}: wall", "s", *pair(partial(_spent, name, "wall")), aim)
         yield Line(f"{name}: CPU", "s", *pair(partial(_spent, name, "cpu")))
         yield Line(f"{name}: CPU of the server", "s", *pair(partial(_spent, name, "server_cpu")))
-    yield Line("peak memory", "MB", *pair(lambda side: side.whole("backup").memory / MB), MEMORY_AIM, absolute=True)
+    yield Line("memory at its peak (Pss)", "MB", *pair(lambda side: side.whole("backup").pss / MB))
+    each = pair(lambda side: side.whole("backup").memory / MB)
+    yield Line("memory, each process's own peak", "MB", *each, MEMORY_AIM, absolute=True)
     yield Line("stored, one copy", "MB", *pair(lambda side: side.stored / MB), STORED_AIM)
     yield Line("index", "MB", *pair(lambda side: side.index / MB))
     yield Line("index / raw mail", "", *pair(lambda side: side.index / raw), INDEX_AIM, absolute=True)
@@ -105,7 +107,7 @@ def _spent(name: str, field: str, side: Result) -> float:
 def main() -> int:
     """The command line shown above."""
     options = _options()
-    if reason := server.missing():
+    if reason := server.missing() or (stores.missing() if options.part != "chain" else ""):
         print(reason, file=sys.stderr)
         return 1
     folder = options.folder.absolute()
@@ -129,12 +131,20 @@ def compare(options: argparse.Namespace, folder: Path) -> int:
         if options.profile:
             print(profiler.backup(Mailark(folder / "mailark", bench, USERS)))
             return 0
-        results = measure(_sides(options, folder, bench), bench, made)
+        found = {"corpus": asdict(made), "machine": _machine(), "plain_download": seconds}
+        if options.part != "stores":
+            results = measure(_sides(options, folder, bench), bench, made)
+            print(table.text(list(lines(results.get("chain"), results.get("mailark"), made.size))), flush=True)
+            found |= {side: asdict(result) for side, result in results.items()}
+        if options.part != "chain":
+            into = stores.measure(folder, bench, USERS)
+            print(table.text(list(stores.lines(into)), "other"), flush=True)
+            found["stores"] = asdict(into)
     finally:
         bench.stop()
-    rows = list(lines(results.get("chain"), results.get("mailark"), made.size))
-    print(table.text(rows))
-    _write(options.json or folder / f"result-{options.messages}.json", made, results, seconds)
+    path = options.json or folder / f"result-{options.messages}.json"
+    path.write_text(json.dumps(found, indent=2) + "\n")
+    print(f"written: {path}", file=sys.stderr)
     return 0
 
 
@@ -150,6 +160,7 @@ def _sides(options: argparse.Namespace, folder: Path, bench: server.BenchServer)
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--part", choices=("chain", "stores"))
     parser.add_argument("--only", choices=("chain", "mailark"))
     parser.add_argument("--defaults", action="store_true", help="mbsync as it comes, not tuned")
     parser.add_argument("--profile", action="store_true", help="where the time of `mailark backup` goes")
@@ -158,11 +169,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _write(path: Path, made: corpus.Corpus, results: dict[str, Result], download: float) -> None:
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    record = {"corpus": asdict(made), "machine": machine, "plain_download": download}
-    path.write_text(json.dumps(record | {side: asdict(result) for side, result in results.items()}, indent=2) + "\n")
-    print(f"written: {path}", file=sys.stderr)
+def _machine() -> dict[str, str | int | None]:
+    return {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ class Line:
         return None if self.aim is None or measured is None else measured <= self.aim
 
 
-def text(lines: Sequence[Line]) -> str:
-    """The table as it is printed."""
-    rows = [("", "chain", "Mailark", "ratio", "aim", "")]
+def text(lines: Sequence[Line], other: str = "chain") -> str:
+    """The table as it is printed; `other` heads the column of the other side."""
+    rows = [("", other, "Mailark", "ratio", "aim", "")]
     for line in lines:
         verdict = {None: "", True: "met", False: "MISSED"}[line.met]
         chain, mailark = _value(line.chain, line.unit), _value(line.mailark, line.unit)

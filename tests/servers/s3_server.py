@@ -30,8 +30,8 @@ class S3Server:
 
     def client(self) -> Any:
         """A boto3 client of the tests' own."""
-        import boto3
-        from botocore.config import Config
+        import boto3  # type: ignore[import-untyped]
+        from botocore.config import Config  # type: ignore[import-untyped]
 
         config = Config(retries={"total_max_attempts": 2}, s3={"addressing_style": "path"})
         keys = {"aws_access_key_id": KEY, "aws_secret_access_key": SECRET}

@@ -94,7 +94,7 @@ class SeaweedFS(S3Server):
 
     def _wait_for_a_write(self) -> None:
         """It listens before its volumes take anything."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
         end = time.monotonic() + 40
         while True:
