@@ -17,6 +17,7 @@ from email.mime.text import MIMEText
 from email.policy import compat32
 from email.utils import format_datetime, formataddr, parseaddr
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 from examples import papers
@@ -77,13 +78,26 @@ def _body(letter: Letter, number: int) -> MIMEBase:
     _recode(plain, letter.text + "\n", charset)
     if not letter.html:
         return plain
-    lines = "".join(f"<p>{escape(line)}</p>" for line in letter.text.split("\n") if line)
     rich = MIMEText("", "html")
-    _recode(rich, f'<html><body style="font-family:Calibri,sans-serif">{lines}</body></html>\n', charset)
+    _recode(rich, _html(letter.text), charset)
     both = MIMEMultipart("alternative", boundary=f"=_both_{number:04d}")
     both.attach(plain)
     both.attach(rich)
     return both
+
+
+def _html(text: str) -> str:
+    """A text as an office program sends it: paragraphs, and a table where lines have a "|"."""
+    pieces = []
+    for is_row, lines in groupby(filter(None, text.split("\n")), lambda line: "|" in line):
+        if is_row:
+            pieces.append('<table border="1" cellspacing="0" cellpadding="4">')
+            cells = ("".join(f"<td>{escape(cell.strip())}</td>" for cell in row.split("|")) for row in lines)
+            pieces += (f"<tr>{row}</tr>" for row in cells)
+            pieces.append("</table>")
+        else:
+            pieces += (f"<p>{escape(line)}</p>" for line in lines)
+    return f'<html><body style="font-family:Calibri,宋体,sans-serif">{"".join(pieces)}</body></html>\n'
 
 
 def _recode(part: MIMEText, text: str, charset: Charset) -> None:
