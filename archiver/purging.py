@@ -37,8 +37,9 @@ class Doomed:
 
 @dataclass(slots=True)
 class PurgePlan:
-    """objects: everything of the era that any store should hold or holds · commits: how many manifests name some of it;
-    they stay · against: why it must not be done now, a line each; empty when nothing stands against it."""
+    """objects: everything of the era that any store should hold or holds; of what no manifest names, without a hash ·
+    commits: how many manifests name some of it; they stay · against: why it must not be done now, a line each; empty
+    when nothing stands against it."""
 
     era: str
     objects: list[ObjectRef] = field(default_factory=list)
@@ -62,8 +63,8 @@ def plan(
     if not is_era(era):
         raise ConfigError(f"{era} is no era", "eras are written as mail-2026")
     inventory = take(stores, root)
-    found = PurgePlan(era, [ref for name, ref in sorted(inventory.objects.items()) if era_of(name) == era])
-    if not found.objects and not any(era_of(name) == era for names in inventory.listed.values() for name in names):
+    found = PurgePlan(era, _objects(inventory, era))
+    if not found.objects:
         raise ConfigError(f"no store that answers has anything of {era}")
     found.commits = sum(any(era_of(ref.name) == era for ref in m.objects) for m in inventory.manifests)
     found.against = list(_reasons(inventory, stores, era, now))
@@ -77,6 +78,12 @@ def plan(
             if store.url in locking:
                 found.against += _locks(locking[store.url], doomed, found.objects, monitor, now)
     return found
+
+
+def _objects(inventory: Inventory, era: str) -> list[ObjectRef]:
+    """Everything of the era: what manifests name, and what else lies under its names in some store (without a hash)."""
+    refs = {name: ObjectRef("", size, name) for names in inventory.listed.values() for name, size in names.items()}
+    return [ref for name, ref in sorted({**refs, **inventory.objects}.items()) if era_of(name) == era]
 
 
 def _guard(store: Store, inventory: Inventory) -> Guard | None:

@@ -59,7 +59,7 @@ def _values(found: PurgePlan) -> dict[str, Any]:
     return {
         "exit_code": found.exit_code,
         "era": found.era,
-        "objects": [{"name": ref.name, "size": ref.size, "sha256": ref.sha256} for ref in found.objects],
+        "objects": [{"name": ref.name, "size": ref.size, "sha256": ref.sha256 or None} for ref in found.objects],
         "commits": found.commits,
         "stores": [
             {"url": s.url, "objects": s.objects, "size": s.size, "retained": s.locked, "held": s.held, "until": s.until}

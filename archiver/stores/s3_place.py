@@ -101,8 +101,8 @@ def identity(url: str) -> str:
     place = parse_place(url)
     where = f"s3://{place.bucket}/{place.prefix}".rstrip("/")
     if place.endpoint is None or _AWS.fullmatch(urlsplit(place.endpoint).hostname or ""):
-        region = place.region or ""
-        return f"{where}?region=cn" if region.startswith("cn") else where
+        china = (place.region or "").startswith("cn-") or (place.endpoint or "").endswith(".cn")
+        return f"{where}?region=cn-north-1" if china else where
     parts = urlsplit(place.endpoint)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""

@@ -233,6 +233,9 @@ def test_the_plan_names_exactly_what_belongs_to_the_era(company: Company) -> Non
     assert [store.objects for store in found.stores] == [len(expected)] * 2
     assert {store.size for store in found.stores} == {sum(ref.size for ref in found.objects)}
     assert [sorted(stat.name for stat in store.list()) for store in company.stores] == before
+    stray = f"packs/{ERA}/zz/of-a-push-that-was-cut.age"
+    company.stores[0].put_if_absent(stray, b"also of the era")
+    assert stray in {ref.name for ref in company.plan().objects}
     for wrong in ("2026", "mail-1999"):
         with pytest.raises(ConfigError):
             plan(company.stores, new_archive().machine.root, wrong, Silent(), LATER)

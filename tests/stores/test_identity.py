@@ -30,7 +30,11 @@ SAME = [
         "s3://mail/archive?endpoint=https://s3.dualstack.eu-west-1.amazonaws.com/",
         "S3://mail/archive",
     ),
-    ("s3://mail/archive?region=cn-north-1", "s3://mail/archive?region=cn-northwest-1&profile=x"),
+    (
+        "s3://mail/archive?region=cn-north-1",
+        "s3://mail/archive?region=cn-northwest-1&profile=x",
+        "s3://mail/archive?endpoint=https://s3.cn-north-1.amazonaws.com.cn",
+    ),
     (
         "s3://mail/a?endpoint=https://S3.example.com",
         "s3://mail/a?endpoint=https://s3.example.com:443/&region=auto",
