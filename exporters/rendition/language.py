@@ -36,13 +36,18 @@ def language(text: str, raw: bytes) -> str:
     han, kana, hangul = (len(pattern.findall(sample)) for pattern in (_HAN, _KANA, _HANGUL))
     if hangul * 2 > han + kana:
         return "ko"
-    if kana * 8 > han:  # real Japanese has one kana in two letters; a Chinese text may quote a の
+    if kana * 8 > han and _japanese(sample, kana, han):
         return "ja"
     if han:
         return _of_han(_HAN.findall(sample), raw)
     if _ARABIC.search(sample):
         return "ar"
     return "he" if _HEBREW.search(sample) else "en"
+
+
+def _japanese(sample: str, kana: int, han: int) -> bool:
+    """Kana among Han: half of all letters in Japanese; a の in Chinese, which has letters that Japanese has not."""
+    return kana * 2 > han or all(_encodes(letter, "shift_jis") for letter in _HAN.findall(sample))
 
 
 def _of_han(letters: list[str], raw: bytes) -> str:
