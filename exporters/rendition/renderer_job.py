@@ -8,7 +8,7 @@ from exporters.interface import Outgoing
 from exporters.rendition import fonts
 from exporters.rendition.attempt import attempt
 from exporters.rendition.interface import Notes, Rendition, Tier
-from exporters.rendition.pdfa import finish
+from exporters.rendition.pdfa import finish, finish_document
 from exporters.rendition.renderer_identity import name
 
 BARE = Notes(simplified=("everything",))
@@ -22,18 +22,19 @@ def prepare() -> None:
 
 def render(message: Outgoing, tier: Tier, bare: bool) -> Rendition:
     """One attempt at one tier; raises whatever goes wrong. A clipped page that has a better tier is not finished."""
-    made = attempt(_hidden(message) if bare else message, tier)
+    if bare:
+        return _bare(message, tier)
+    made = attempt(message, tier)
     if made.clipped and tier in (Tier.HTML, Tier.WIDE):
         return Rendition(b"%PDF-", made.pages, tier, made.clipped, made.notes)
-    pdf = finish(made.pdf, _untold(message) if bare else message, tier, name())
-    return Rendition(pdf, made.pages, tier, made.clipped, BARE if bare else made.notes)
+    return Rendition(finish(made.pdf, message, tier, name()), made.pages, tier, made.clipped, made.notes)
 
 
-def _hidden(message: Outgoing) -> Outgoing:
-    """Nothing of a message but its id."""
-    return Outgoing(message.id, b"", (), "", None)
-
-
-def _untold(message: Outgoing) -> Outgoing:
-    """A message to be embedded without a word about it."""
-    return replace(message, subject="", date=None, verdicts=())
+def _bare(message: Outgoing, tier: Tier) -> Rendition:
+    """A page that shows nothing of a message but its id: nothing in the message can make this fail."""
+    made = attempt(Outgoing(message.id, b"", (), "", None), tier)
+    try:
+        pdf = finish(made.pdf, replace(message, subject="", date=None, verdicts=()), tier, name())
+    except Exception:  # then not even its bytes can be embedded
+        pdf = finish_document(made.pdf, f"Message {message.id}", name())
+    return Rendition(pdf, made.pages, tier, made.clipped, BARE)

@@ -24,7 +24,7 @@ from exporters.rendition.ladder import Failed, Step, Why
 
 JOBS = 200
 """Jobs after which a worker is replaced."""
-WALL = 6.0
+WALL = 15.0
 """Seconds of the wall clock a job may take for each second of processor time it may take."""
 START = 120.0
 """Seconds the server may take to start, or to answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import mmap
 import threading
 import time
@@ -10,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pikepdf
+import pypdfium2
 import pytest
 
 from archiver.errors import MailarkError
 from exporters.interface import Outgoing
-from exporters.rendition import renderer
+from exporters.rendition import renderer, renderer_job
 from exporters.rendition.interface import Tier
 from exporters.rendition.renderer import AHEAD, Renderer
 from tests.exporters.rendition.jobs import JOB
@@ -79,7 +82,7 @@ def test_one_that_takes_long_does_not_stop_the_others() -> None:
     with rendering() as made:
         thread = threading.Thread(target=first)
         thread.start()
-        assert started.wait(10)  # seconds; the first message sleeps for two minutes
+        assert started.wait(60)  # seconds; the first message sleeps for minutes
     thread.join()
 
 
@@ -148,3 +151,26 @@ def test_a_message_beyond_all_bounds_is_never_read_whole(monkeypatch: pytest.Mon
     assert len(given.raw) == 1_001
     assert rendition.tier == Tier.HEADER
     assert int(rendition.pdf.split()[1]) > 25 * 1024 * 1024
+
+
+def test_a_bare_page_shows_nothing_but_the_id_and_holds_the_message() -> None:
+    raw = b"Subject: secret words\r\n\r\nmore secret words\r\n"
+    given = Outgoing("ab" * 32, raw, (), "secret words", None)
+    made = renderer_job.render(given, Tier.HEADER, bare=True)
+    with pypdfium2.PdfDocument(made.pdf) as document:
+        text = document[0].get_textpage().get_text_range()
+    assert "secret" not in text
+    assert given.id[:16] in text
+    with pikepdf.open(io.BytesIO(made.pdf)) as document:
+        (name,) = document.attachments
+        assert document.attachments[name].get_file().read_bytes() == raw
+
+
+def test_a_message_that_cannot_even_be_embedded_gets_a_page() -> None:
+    class Unreadable(bytes):
+        def __len__(self) -> int:
+            raise ValueError("a defect")
+
+    made = renderer_job.render(Outgoing("ab" * 32, Unreadable(b"x"), (), "", None), Tier.HEADER, bare=True)
+    assert made.pdf.startswith(b"%PDF-")
+    assert (made.tier, made.pages) == (Tier.HEADER, 1)
