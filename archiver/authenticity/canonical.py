@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from archiver.authenticity.fields import Field, crlf
 from archiver.model import Body
 
-PIECE = 256 * 1024
-"""Bytes of a body that are worked on at once; more only where a line or a run of blanks is longer."""
+PIECE = 32 * 1024
+"""Bytes of a body that are worked on at once, as they fit the cache; more only where a line is longer."""
 
 _INK = re.compile(rb"[^ \t\r\n]")
 
