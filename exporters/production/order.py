@@ -67,8 +67,9 @@ class Order:
     """What is to be produced.
 
     case: part of file names, so letters, digits, ".", "_", "-" only. custodians: account -> the person it belongs to,
-    where that is not the account's name. zone: of DATESENT and TIMESENT. volume_size: bytes of documents a volume holds
-    at most, unless one family alone is larger; None for one volume. pdf: whether messages are rendered.
+    where that is not the account's name. zone: of DATESENT and TIMESENT, None for UTC. volume_size:
+    bytes of documents a volume holds at most, unless one family alone is larger; None for one volume. pdf: whether
+    messages are rendered.
     """
 
     case: str
@@ -78,7 +79,7 @@ class Order:
     operator: str = ""
     custodians: Mapping[str, str] = field(default_factory=dict)
     numbers: Numbers = field(default_factory=Numbers)
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    zone: ZoneInfo | None = None
     volume_size: int | None = None
     lists: Lists = field(default_factory=Lists)
     pdf: bool = True
@@ -90,6 +91,11 @@ class Order:
                 f"{self.case!r} cannot be the name of a case",
                 "use up to 40 letters, digits, dots, underscores and hyphens",
             )
+
+    @property
+    def zone_name(self) -> str:
+        """As the time zone database writes it."""
+        return self.zone.key if self.zone else "UTC"
 
     def custodian(self, account: str) -> str:
         """Whose account it is."""
@@ -119,7 +125,7 @@ def described(order: Order, search: Search, renderer: str, sealed: tuple[str, st
         "hits": sum(len(order.holders(hit.places)) for hit in search.hits),
         "messages": len(search.hits),
         "messages_sha256": search.digest(),
-        "time_zone": order.zone.key,
+        "time_zone": order.zone_name,
         "custodians": dict(sorted(order.custodians.items())),
         "bates": {"prefix": order.numbers.prefix, "start": order.numbers.start, "digits": order.numbers.digits},
         "volume_size": order.volume_size,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from archiver.mime.fields import parse_id, parse_ids
 from archiver.mime.headers import one_line, split
@@ -156,12 +156,12 @@ def _held(message: Outgoing, order: Order, search: Search) -> Record:
 
 def _times(date: datetime | None, places: Sequence[Place], order: Order) -> Record:
     """DATERECEIVED is INTERNALDATE, the moment at which the first account's server took the message."""
-    local = date.astimezone(order.zone) if date else None
+    local = date.astimezone(order.zone or UTC) if date else None
     received = next((place.date for place in places if place.date), None)
     return {
         "DATESENT": f"{local:%Y-%m-%d}" if local else "",
         "TIMESENT": f"{local:%H:%M:%S}" if local else "",
-        "TZ": order.zone.key if local else "",
+        "TZ": order.zone_name if local else "",
         "DATESENT_UTC": moment(date),
         "DATERECEIVED": moment(received),
     }

@@ -71,7 +71,7 @@ def _ordered(order: Order, search: Search) -> Iterable[tuple[str, str]]:
     yield "Approved by", order.approver or "not stated"
     yield "Operator", order.operator or "not stated"
     yield "Query", search.query
-    yield "Time zone of dates", order.zone.key
+    yield "Time zone of dates", order.zone_name
     for name, value in search.state.items():
         yield f"Archive: {name}", str(value)
     yield "Archive as of", moment(search.as_of) or "not known"
@@ -181,7 +181,8 @@ def _list(lines: Iterable[str]) -> str:
 
 
 def _text(text: str) -> str:
-    """Escaped, with breaks allowed in long words: layout is quadratic in them."""
+    """Escaped, without lone surrogates, with breaks allowed in long words: layout is quadratic in them."""
+    text = text.encode(errors="replace").decode()
     return " ".join(
         "<wbr>".join(escape(word[at : at + _UNBROKEN]) for at in range(0, len(word), _UNBROKEN))
         for word in text.split()

@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import json
+import mmap
 import random
 import re
 from collections.abc import Iterator
@@ -19,11 +20,13 @@ from archiver.errors import ConfigError, IntegrityError, QuotaError
 from archiver.model import Verdict
 from exporters import files
 from exporters.interface import Outgoing
+from exporters.production import bag
 from exporters.production.evidence import Evidence
 from exporters.production.lists import Ground, Lists, read_lists
 from exporters.production.numbering import Numbers
 from exporters.production.order import Kept, Order, Search
 from exporters.production.record import FIELDS
+from tests.contracts import exporter as contract
 from tests.exporters.production.kit import (
     START,
     PlainRenderer,
@@ -471,6 +474,27 @@ def test_evidence_lies_in_every_volume(tmp_path: Path) -> None:
         proved += [json.loads(line)["message"] for line in (folder / "proofs.jsonl").read_bytes().splitlines()]
         assert "verify_proofs.py" in (made.volume(number) / "VERIFY.txt").read_text()
     assert proved == [message.id for message in messages[1:]]
+
+
+def test_messages_of_any_shape_and_texts_of_any_kind(tmp_path: Path) -> None:
+    messages = [contract.outgoing(raw) for raw in contract.BODIES] + contract.hostile_messages()
+    made = Production(tmp_path / "out", messages)
+    assert made.run().written == len(messages)
+    natives = [path.read_bytes() for path in (made.volume() / "data/NATIVES").iterdir()]
+    assert sorted(natives) == sorted(bytes(message.raw) for message in messages)
+    assert list(bag.problems(made.volume())) == []
+    assert {record["SHA256HASH"] for record in made.dat() if record["DOCTYPE"] == "E-mail"} == {m.id for m in messages}
+    for path in made.contents():
+        assert re.fullmatch(r"[A-Za-z0-9_./-]+", path), path
+
+
+def test_a_mapped_message(tmp_path: Path) -> None:
+    raw = mail("huge", "x" * 200_000)
+    (tmp_path / "spool").write_bytes(raw)
+    with (tmp_path / "spool").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        made = Production(tmp_path / "out", [replace(outgoing(raw), raw=mapped)])
+        assert made.run().written == 1
+    assert (made.volume() / "data/NATIVES/MAIL00000001.eml").read_bytes() == raw
 
 
 @pytest.mark.parametrize("case", ["", "../x", "a/b", "-x", "合同", "x" * 41, "a b"])

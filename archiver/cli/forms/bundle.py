@@ -14,6 +14,8 @@ from archiver.cli.forms.interface import Form, Options, Order
 from archiver.cli.forms.pdf import WORKERS, open_renderer
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from exporters.bundle import Press
     from exporters.interface import Exporter, Report
     from exporters.production.lists import Lists
@@ -97,13 +99,18 @@ def _custodians(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _zone(name: str) -> Any:
+def _zone(name: str) -> ZoneInfo | None:
+    """The zone; None for UTC, which needs no time zone database."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+    if name == "UTC":
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise click.UsageError(f"--time-zone {name}: there is no such zone, write one like Asia/Shanghai") from None
+        raise click.UsageError(
+            f"--time-zone {name}: not in this machine's time zone database, write one like Asia/Shanghai"
+        ) from None
 
 
 def _lists(options: Options) -> Lists:

@@ -114,7 +114,7 @@ class PlainRenderer:
     def _one(self, message: Outgoing) -> tuple[Outgoing, Rendition]:
         self.rendered.append(message.id)
         pages = 1 + len(parse(bytes(message.raw)).text) // 200
-        data = pdf(pages, message.subject) + b"\n%" + base64.b64encode(message.raw)
+        data = pdf(pages, message.id) + b"\n%" + base64.b64encode(message.raw)
         return message, Rendition(data, pages, Tier.HTML, False, Notes(remote_images=2))
 
 
