@@ -21,7 +21,8 @@ PAGES = 400
 """Pages beyond which a body is shown as text."""
 _WIDEST = 3.0
 """Times A4: at a third of its size, text of ten points can just be read with a glass, and enlarged on a screen."""
-_MARGIN = 68.0
+_MARGIN = 18 / 25.4 * 96  # pixels, of template.css
+_ROOM = 1.02  # for the borders and paddings to the right of the last letter
 _NO_LIMIT = 10_000  # the text is bounded before it is laid out
 _IMAGE_BYTES = 64 * 1024 * 1024
 
@@ -115,7 +116,7 @@ def _html(read: _Read, sanitised: Sanitised, tier: Tier) -> Attempt:
     layout, found = _laid(read, body, sanitised, tier, 1)
     width = 1.0
     if tier is Tier.WIDE:
-        width = min(max((found.right + _MARGIN) / engine.A4_WIDTH, 1.0), _WIDEST)
+        width = min(max((found.right - _MARGIN) / (engine.A4_WIDTH - 2 * _MARGIN) * _ROOM, 1.0), _WIDEST)
         layout, found = _laid(read, body, sanitised, tier, width)
     clipped = found.outside > 0
     return Attempt(b"" if clipped else layout.write(1 / width), len(layout.pages), clipped, sanitised.notes)
