@@ -20,6 +20,7 @@ from exporters.interface import Outgoing
 from exporters.rendition.interface import Tier
 from exporters.rendition.pdfa_files import embed_message, embeds
 from exporters.rendition.pdfa_mend import mend
+from exporters.rendition.pdfa_nesting import flatten
 from exporters.rendition.xmp import Facts, information, packet, xmp_date
 
 _HEADER_LIMIT = 256 * 1024
@@ -30,10 +31,12 @@ def finish(pdf: bytes, message: Outgoing, tier: Tier, renderer: str) -> bytes:
     """The laid-out pages of a message as PDF/A-3u, with the message itself as the one associated file.
 
     A message above `EMBEDDED_LIMIT` is named by its hash alone, and the metadata say so. `renderer` tells what laid
-    out the pages, with versions. IntegrityError when `pdf` is none.
+    out the pages, with versions. IntegrityError when `pdf` is none, MailarkError when its graphics states are nested
+    too deep for PDF/A.
     """
     with _opened(pdf) as document:
         mend(document)
+        flatten(document)
         if embeds(message):
             embed_message(document, message)
         describe(document, _facts(message, tier, renderer))
@@ -44,6 +47,7 @@ def finish_document(pdf: bytes, title: str, renderer: str, created: datetime | N
     """Laid-out pages that are no message (a report) as PDF/A-3u. IntegrityError when `pdf` is none."""
     with _opened(pdf) as document:
         mend(document)
+        flatten(document)
         describe(document, Facts(title=title, producer=renderer, created=created))
         return written(document, f"{hashlib.sha256(pdf).hexdigest()} {renderer}")
 

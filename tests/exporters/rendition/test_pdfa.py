@@ -11,13 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pikepdf
+import pypdfium2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pikepdf import Name
 
-from archiver.errors import IntegrityError
+from archiver.errors import IntegrityError, MailarkError
 from exporters.rendition import engine, pdfa_files
 from exporters.rendition.interface import Tier
+from exporters.rendition.overlay import stamp
 from exporters.rendition.pdfa import finish, finish_document
+from exporters.rendition.pdfa_nesting import shallower
 from exporters.rendition.structure import check
 from exporters.rendition.structure_program import advance_widths
 from exporters.rendition.structure_text import text_of
@@ -216,3 +221,64 @@ def test_an_independent_validator_finds_nothing() -> None:
         document.save(target, fix_metadata_version=False)
     report = pdfa.validate_written(io.BytesIO(target.getvalue()), "3b")
     assert [str(finding) for finding in report.findings] == []
+
+
+def nested(depth: int, after: bytes = b"") -> bytes:
+    """A page with boxes in boxes, each saving twice as the layout engine does; `after`: drawn after each."""
+    target = io.BytesIO()
+    with opened(pages()) as document:
+        inner = b"0 0 1 rg\n10 10 20 20 re\nf\n"
+        for level in range(depth):
+            inner = b"q\n%d 0 0 rg\nq\n1 0 0 1 1 1 cm\n%sQ\n%sQ\n" % (level % 2, inner, after)
+        document.pages[0].contents_add(b"\n" + inner)
+        document.save(target, fix_metadata_version=False)
+    return target.getvalue()
+
+
+def looks(pdf: bytes) -> bytes:
+    with pypdfium2.PdfDocument(pdf) as document:
+        return document[0].render(scale=0.5).to_numpy().tobytes()
+
+
+@pytest.mark.parametrize("depth", [13, 14, 20, 27])
+def test_boxes_in_boxes_are_flattened_and_look_the_same(depth: int) -> None:
+    pdf = finish(nested(depth), message(), Tier.HTML, RENDERER)
+    assert check(pdf) == []
+    assert looks(pdf) == looks(nested(depth))
+    assert check(stamp(pdf, ["A-1"])) == []
+
+
+def test_what_cannot_be_flattened_is_refused() -> None:
+    assert check(finish(nested(13, b"1 1 3 3 re\nf\n"), message(), Tier.HTML, RENDERER)) == []
+    with pytest.raises(MailarkError, match="deeper than PDF/A allows"):
+        finish(nested(14, b"1 1 3 3 re\nf\n"), message(), Tier.HTML, RENDERER)
+
+
+def saved(parts: list[str]) -> str:
+    return "q\n" + "".join(parts) + "Q\n"
+
+
+@given(
+    st.recursive(st.just("f\n"), lambda inner: st.lists(inner | st.just("0 g\n"), max_size=4).map(saved), max_leaves=40)
+)
+def test_a_shallower_stream_draws_with_the_same_states(content: str) -> None:
+    shallow = shallower(content.encode()).decode()
+    assert [states for operator, states in walk(shallow) if operator == "f"] == [
+        states for operator, states in walk(content) if operator == "f"
+    ]
+    assert shallow.count("q\n") == shallow.count("Q\n") <= content.count("q\n")
+    assert "Q\nQ\n" not in shallow
+
+
+def walk(content: str) -> list[tuple[str, int]]:
+    """Each operator with how many colours were set in the state that it sees."""
+    state, saves, seen = 0, list[int](), []
+    for operator in content.split("\n"):
+        if operator == "q":
+            saves.append(state)
+        elif operator == "Q":
+            state = saves.pop()
+        elif operator == "0 g":
+            state += 1
+        seen.append((operator, state))
+    return seen
