@@ -229,7 +229,7 @@ def nested(depth: int, after: bytes = b"") -> bytes:
     with opened(pages()) as document:
         inner = b"0 0 1 rg\n10 10 20 20 re\nf\n"
         for level in range(depth):
-            inner = b"q\n%d 0 0 rg\nq\n1 0 0 1 1 1 cm\n%sQ\n%sQ\n" % (level % 2, inner, after)
+            inner = b"q\n%d 0 0 rg\nq\n1 0 0 1 1 1 cm\n%s%sQ\n%sQ\n" % (level % 2, inner, after, after)
         document.pages[0].contents_add(b"\n" + inner)
         document.save(target, fix_metadata_version=False)
     return target.getvalue()
@@ -237,7 +237,7 @@ def nested(depth: int, after: bytes = b"") -> bytes:
 
 def looks(pdf: bytes) -> bytes:
     with pypdfium2.PdfDocument(pdf) as document:
-        return document[0].render(scale=0.5).to_numpy().tobytes()
+        return document[0].render(scale=0.5).to_pil().tobytes()
 
 
 @pytest.mark.parametrize("depth", [13, 14, 20, 27])
@@ -267,7 +267,6 @@ def test_a_shallower_stream_draws_with_the_same_states(content: str) -> None:
         states for operator, states in walk(content) if operator == "f"
     ]
     assert shallow.count("q\n") == shallow.count("Q\n") <= content.count("q\n")
-    assert "Q\nQ\n" not in shallow
 
 
 def walk(content: str) -> list[tuple[str, int]]:
