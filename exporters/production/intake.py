@@ -97,7 +97,7 @@ def _rendered(message: Outgoing, whole: Family) -> Outgoing:
 
 def _records(message: Outgoing, whole: Family, order: Order, search: Search) -> tuple[Record, ...]:
     first = message_record(message, whole, order, search)
-    return (first, *(child_record(first, child, whole.ground is not None) for child in whole.children))
+    return (first, *(child_record(first, child, whole.ground is not None, order) for child in whole.children))
 
 
 def _denied(message: MessageId, whole: Family) -> tuple[Denied, ...]:

@@ -11,7 +11,7 @@ from typing import Self
 
 from archiver.model import Problem
 from exporters.index import cell
-from exporters.production.intake import EXPORTED, FAILED
+from exporters.production.intake import FAILED
 from exporters.production.journal import Entry
 from exporters.production.loadfiles import BOM
 from exporters.production.record import edrm_mih, exceptions
@@ -81,17 +81,20 @@ class Listings:
                 self._rows("duplicates.csv", [row])
 
     def _nearby(self, entry: Entry, control: str, near: bool) -> None:
-        """A near-duplicate beside the first of its kind; one of a withheld message is an exception: look at it."""
+        """A near-duplicate beside the first of its kind. One of a withheld message is an exception, as an attachment
+        too: look at it.
+        """
         mih = edrm_mih(entry.message_id)
-        if not mih:
-            return
         if near:
             relation = f"same Message-ID as {self._first[mih]}"
             self._rows("duplicates.csv", [(control, entry.id, relation, "", "", "", "", "")])
-        self._first.setdefault(mih, control or entry.id)
-        if mih in self._withheld and entry.outcome == EXPORTED:
-            self.near_withheld += 1
-            self._rows("exceptions.csv", [(control, entry.id, f"near-duplicate of withheld {self._withheld[mih]}")])
+        if mih:
+            self._first.setdefault(mih, control or entry.id)
+        for record in entry.records:
+            if known := self._withheld.get(record["EDRMMIH"]):
+                self.near_withheld += 1
+                row = (record["CONTROLNUMBER"], entry.id, f"near-duplicate of withheld {known}")
+                self._rows("exceptions.csv", [row])
 
     def _rows(self, name: str, rows: Iterable[Sequence[str]]) -> None:
         self._writers[name].writerows([cell(value) for value in row] for row in rows)

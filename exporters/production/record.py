@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC
 
+from archiver.mime import Parsed, parse
 from archiver.mime.fields import parse_id, parse_ids
 from archiver.mime.headers import one_line, split
-from archiver.model import Address, Place, Verdict
+from archiver.model import Address, Verdict
 from exporters.interface import Outgoing
-from exporters.production.family import Child, Family
+from exporters.production.family import MESSAGES, Child, Family
 from exporters.production.order import Order, Search, moment
 from exporters.rendition.interface import Rendition, Tier
 
@@ -40,22 +41,18 @@ _TIERS = {Tier.TEXT: "PDF shows the text only (tier 2)", Tier.HEADER: "PDF shows
 
 def message_record(message: Outgoing, family: Family, order: Order, search: Search) -> Record:
     """All fields of a message that do not depend on its number. Of one that is withheld only what says nothing of its
-    content.
+    content. DATERECEIVED is INTERNALDATE, the moment at which the first account's server took the message.
     """
     record = dict.fromkeys(FIELDS, "")
     record |= _held(message, order, search) | {"DOCTYPE": "E-mail"}
     if family.ground:
         return record | {"PRIVILEGE": family.ground.basis or family.ground.reason}
     parsed, raw = family.parsed, bytes(message.raw)
-    record |= _times(parsed.date, message.places, order) | _threading(raw, parsed.message_id)
+    received = next((place.date for place in message.places if place.date), None)
+    record |= _said(parsed, raw, order)
     record |= {
-        "FROM": people(parsed.from_),
-        "TO": people(parsed.to),
-        "CC": people(parsed.cc),
-        "BCC": people(parsed.bcc),
-        "SUBJECT": parsed.subject,
+        "DATERECEIVED": moment(received),
         "ATTACHNAMES": JOIN.join(child.attachment.name for child in family.children),
-        "FILENAME": "",
         "FILEEXT": "eml",
         "MIMETYPE": "message/rfc822",
         "FILESIZE": str(len(raw)),
@@ -69,8 +66,10 @@ def message_record(message: Outgoing, family: Family, order: Order, search: Sear
     return record
 
 
-def child_record(parent: Record, child: Child, withheld: bool) -> Record:
-    """All fields of an attachment that do not depend on its number. `withheld`: with its whole family."""
+def child_record(parent: Record, child: Child, withheld: bool, order: Order) -> Record:
+    """All fields of an attachment that do not depend on its number; of an attached message its headers, too. withheld:
+    with its whole family.
+    """
     inherited = ("CUSTODIAN", "ALLCUSTODIANS", "ALLPATHS", "ARCHIVEID", "INGESTDATE_UTC", "RETENTIONCLASS", "LEGALHOLD")
     record = dict.fromkeys(FIELDS, "") | {name: parent[name] for name in inherited} | {"DOCTYPE": child.kind}
     if withheld:
@@ -79,6 +78,8 @@ def child_record(parent: Record, child: Child, withheld: bool) -> Record:
         marks = {"PRIVILEGE": child.ground.basis} if child.ground.basis else {"REDACTED": "Y"}
         return record | marks | {"FILENAME": child.attachment.name, "SHA256HASH": child.digest}
     data = child.attachment.data()
+    if child.attachment.type in MESSAGES:
+        record |= _said(parse(data), data, order)
     return record | {
         "FILENAME": child.attachment.name,
         "FILEEXT": child.suffix,
@@ -154,16 +155,19 @@ def _held(message: Outgoing, order: Order, search: Search) -> Record:
     }
 
 
-def _times(date: datetime | None, places: Sequence[Place], order: Order) -> Record:
-    """DATERECEIVED is INTERNALDATE, the moment at which the first account's server took the message."""
-    local = date.astimezone(order.zone or UTC) if date else None
-    received = next((place.date for place in places if place.date), None)
-    return {
+def _said(parsed: Parsed, raw: bytes, order: Order) -> Record:
+    """What the headers of a message say."""
+    local = parsed.date.astimezone(order.zone or UTC) if parsed.date else None
+    return _threading(raw, parsed.message_id) | {
+        "FROM": people(parsed.from_),
+        "TO": people(parsed.to),
+        "CC": people(parsed.cc),
+        "BCC": people(parsed.bcc),
+        "SUBJECT": parsed.subject,
         "DATESENT": f"{local:%Y-%m-%d}" if local else "",
         "TIMESENT": f"{local:%H:%M:%S}" if local else "",
         "TZ": order.zone_name if local else "",
-        "DATESENT_UTC": moment(date),
-        "DATERECEIVED": moment(received),
+        "DATESENT_UTC": moment(parsed.date),
     }
 
 

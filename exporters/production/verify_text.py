@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from exporters.production.seal import SEAL_LIST, SIGNATURE, SIGNER_CA, TIMESTAMP, TSA_CA, Seal, told
 
 CMS = (
-    f"openssl cms -verify -binary -inform DER -in {SIGNATURE} -content tagmanifest-sha256.txt \\\n"
-    f"    -CAfile {SIGNER_CA} -purpose any -signer ../signer.pem -out {{null}}"
+    f"openssl cms -verify -binary -inform DER -in {SIGNATURE} -content tagmanifest-sha256.txt"
+    f" -CAfile {SIGNER_CA} -purpose any -signer ../signer.pem -out {{null}}"
 )
 TSA = f"openssl ts -verify -data tagmanifest-sha256.txt -in {TIMESTAMP} -CAfile {{authority}}"
 

@@ -142,6 +142,8 @@ def test_layout_and_records(tmp_path: Path) -> None:
         ("MAIL00000005", "MAIL00000001", "inner.eml", "Attached e-mail"),
         ("MAIL00000006", "MAIL00000005", "deep.txt", "Attachment"),
     ]
+    inner = rest[1]
+    assert (inner["SUBJECT"], inner["FROM"], inner["TIMESENT"]) == ("inner", "Anna Li <anna@example.com>", "16:30:00")
     assert {(r["BEGATTACH"], r["ENDATTACH"]) for r in rest} == {("MAIL00000001", "MAIL00000006")}
 
 
@@ -222,6 +224,16 @@ def test_a_near_duplicate_of_a_withheld_message_is_an_exception(tmp_path: Path, 
     (row,) = rows(made, "exceptions.csv")
     assert row["message_sha256"] == pair[1 - withheld].id
     assert row["exception"] == f"near-duplicate of withheld MAIL0000000{withheld + 1}"
+
+
+def test_a_withheld_message_that_another_carries_is_an_exception(tmp_path: Path) -> None:
+    secret = mail("secret", Message_ID="<one@x>")
+    forwarded = outgoing(mail("forwarded", parts=[attached(b"Received: by other\r\n" + secret)]))
+    order = Order("CASE-1", lists=Lists({digest(secret): Ground("advice", "attorney-client")}))
+    made = Production(tmp_path, [outgoing(secret), forwarded], order)
+    made.run()
+    (row,) = rows(made, "exceptions.csv")
+    assert (row["control_number"], row["exception"]) == ("MAIL00000003", "near-duplicate of withheld MAIL00000001")
 
 
 def test_a_withheld_family_keeps_its_numbers_and_shows_nothing(tmp_path: Path) -> None:
