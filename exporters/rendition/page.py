@@ -25,6 +25,11 @@ ADDRESSES = 60
 ATTACHMENTS = 300
 """Attachments listed; the rest is counted."""
 _SUBJECT, _FIELD, _NAME, _RUNNING = 1_000, 998, 300, 90
+# Browsers draw the lines of <table border=1> in grey, WeasyPrint in black reliefs. Stands before the rules of the
+# message and weighs nothing, so that any of them wins.
+_LINED = 'body > main table[border]:not([border="0"], [rules], [frame], [bordercolor])'
+_DEFAULTS = f":where({_LINED}, {_LINED} > * > tr > :is(td, th)) {{ border-style: solid; border-color: #999 }}"
+_RIGHT_TO_LEFT = ("ar", "he")
 _COUNTED = ("remote_images", "tracking_pixels", "missing_images", "substituted", "truncated")
 
 
@@ -44,11 +49,11 @@ def document(message: Outgoing, parsed: Parsed, language: str, body: Body, notes
     words = Wording(language)
     subject = parsed.subject[:_SUBJECT]
     date = f'<meta name="dcterms.created" content="{_w3c(parsed.date)}">' if parsed.date else ""
-    kind = f' class="{body.kind}"'
+    direction = ' dir="rtl"' if language in _RIGHT_TO_LEFT and body.kind.startswith("text") else ""
     return (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8"><title>{_attribute(subject)}</title>{date}'
-        f"<style>{body.style}</style></head><body>{_header(message, parsed, words, notes)}"
-        f"<main{kind}>{body.html}</main>{_footer(parsed.attachments, words)}</body></html>"
+        f"<style>{_DEFAULTS}{body.style}</style></head><body>{_header(message, parsed, words, notes)}"
+        f'<main class="{body.kind}"{direction}>{body.html}</main>{_footer(parsed.attachments, words)}</body></html>'
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta, timezone
 
+import pypdfium2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from archiver.model import Verdict
 from exporters.rendition.attempt import attempt
 from exporters.rendition.interface import Notes, Tier
 from exporters.rendition.page import Body, document, note_lines
-from tests.exporters.rendition.mails import KINDS, html_mail, new, outgoing
+from tests.exporters.rendition.mails import KINDS, html_mail, new, outgoing, text_mail
 from tests.exporters.rendition.test_attempt import text_of
 
 
@@ -75,6 +76,15 @@ def test_attachments_are_listed_with_their_hashes() -> None:
     digest = hashlib.sha256(b"%PDF-1.4 contract").hexdigest()
     assert "采购合同2024-0317.pdf application/pdf 17" in text
     assert digest in text.replace(" ", "")
+
+
+def test_plain_text_that_is_read_from_the_right_stands_at_the_right() -> None:
+    made = attempt(outgoing(text_mail("السادة الكرام\n", "عرض")), Tier.HTML)
+    text = pypdfium2.PdfDocument(made.pdf)[0].get_textpage()
+    found = text.search("الكرام").get_next()
+    assert found is not None
+    left, _, _, _ = text.get_charbox(found[0])
+    assert left > 400
 
 
 def test_many_attachments_are_counted() -> None:
