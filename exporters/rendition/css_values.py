@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-import tinycss2  # type: ignore[import-untyped]
-from tinycss2.serializer import serialize_identifier  # type: ignore[import-untyped]
+import tinycss2
+from tinycss2.serializer import serialize_identifier
 
 from exporters.rendition.selectors import names
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from fontTools.cffLib import CFFFontSet  # type: ignore[import-untyped]
+from fontTools.cffLib import CFFFontSet
 from weasyprint.pdf import fonts as vendor  # type: ignore[import-untyped]
 from weasyprint.text.ffi import ffi, harfbuzz, harfbuzz_subset  # type: ignore[import-untyped]
 

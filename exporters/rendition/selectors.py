@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import tinycss2  # type: ignore[import-untyped]
-from tinycss2.serializer import serialize_identifier, serialize_string_value  # type: ignore[import-untyped]
+import tinycss2
+from tinycss2.serializer import serialize_identifier, serialize_string_value
 
 
 def names(text: str) -> frozenset[str]:

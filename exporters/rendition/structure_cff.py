@@ -6,8 +6,8 @@ import re
 from io import BytesIO
 from typing import Any
 
-from fontTools.cffLib import CFFFontSet  # type: ignore[import-untyped]
-from fontTools.pens.basePen import NullPen  # type: ignore[import-untyped]
+from fontTools.cffLib import CFFFontSet
+from fontTools.pens.basePen import NullPen
 
 from archiver.errors import IntegrityError
 
