@@ -9,8 +9,9 @@ from pathlib import Path
 
 import apsw
 
+from archiver.batches import PackRecord
 from archiver.model import MessageId
-from archiver.state import PackRecord, State
+from archiver.state import State
 from archiver.store_names import rename_stores
 from archiver.stores.table import identity
 from archiver.vault.commit import Commit, Staged
@@ -89,7 +90,8 @@ class CommitJournal:
 
     def _sealed(self) -> dict[int, PackRecord]:
         rows = self._state.rows("SELECT id, name, sha256, size, path FROM pack WHERE seq IS NULL ORDER BY id")
-        return {number: PackRecord(*values, self._state.located(path)) for number, *values, path in rows}
+        found = self._state.located
+        return {number: PackRecord(name, sha256, size, found(path)) for number, name, sha256, size, path in rows}
 
     def waiting(self) -> Waiting:
         """What `pending` would give, in numbers."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from archiver.model import Folder, FolderStatus, MessageId, Row
+from archiver.model import Folder, FolderStatus, MessageId
 from archiver.sealed_db import open_database, translated
 from archiver.sources.interface import Known
 from archiver.state_tables import prepare
@@ -41,54 +40,6 @@ class FolderState:
     """Whether a durable catalog line says that this epoch began."""
     sweep: int = 0
     """Where the flag sweep of a large folder goes on (see `Known.sweep`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A message that could not be saved yet, by name, with the reason; every run tries it again."""
-
-    account: str
-    folder: str
-    epoch: int
-    uid: int
-    attempts: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PackRecord:
-    """A sealed pack in the spool: its object name, SHA-256 of the ciphertext, bytes, and where the file lies."""
-
-    name: str
-    sha256: str
-    size: int
-    path: Path
-
-
-@dataclass(slots=True)
-class Batch:
-    """What becomes durable together: at most one sealed pack, and everything that rests on it."""
-
-    era: str
-    lines: list[bytes] = field(default_factory=list)
-    """Catalog lines in complete zstd frames."""
-    pack: PackRecord | None = None
-    messages: list[MessageId] = field(default_factory=list)
-    segments: list[str] = field(default_factory=list)
-    places: list[tuple[int, int, MessageId, tuple[str, ...], bytes | None]] = field(default_factory=list)
-    """(folder id, UID, message, flags, key by which another epoch finds it again)"""
-    reflagged: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
-    gone: list[tuple[int, int]] = field(default_factory=list)
-    cursors: list[tuple[int, FolderStatus]] = field(default_factory=list)
-    opened: list[int] = field(default_factory=list)
-    """Folder ids whose epoch `lines` announces."""
-    closed: list[int] = field(default_factory=list)
-    """Folder ids whose epoch is over; `gone` has all their places."""
-    swept: list[tuple[int, int]] = field(default_factory=list)
-    """(folder id, where its next flag sweep goes on)"""
-
-    def __bool__(self) -> bool:
-        return bool(self.lines or self.pack or self.cursors or self.opened or self.closed or self.swept)
 
 
 class State:
@@ -183,70 +134,6 @@ class State:
     def count_places(self, folder_id: int) -> int:
         return int(self.rows("SELECT count(*) FROM place WHERE folder = ?", (folder_id,))[0][0])
 
-    # -- worklist and quarantine
-
-    def plan(self, folder_id: int, rows: Iterable[Row]) -> None:
-        """Put messages on the worklist; one that is there already keeps its attempts and reason."""
-        values = [(folder_id, r.uid, " ".join(r.flags), r.size, r.date.isoformat() if r.date else None) for r in rows]
-        with self.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO work(folder, uid, flags, size, date) VALUES(?, ?, ?, ?, ?)", values)
-
-    def work(self, folder_id: int) -> list[Row]:
-        """The messages of a folder still to be fetched, quarantined ones included, by UID."""
-        rows = self.rows("SELECT uid, flags, size, date FROM work WHERE folder = ? ORDER BY uid", (folder_id,))
-        return [
-            Row(uid, tuple(flags.split()), size, datetime.fromisoformat(date) if date else None)
-            for uid, flags, size, date in rows
-        ]
-
-    def drop_work(self, folder_id: int, uids: Iterable[int]) -> None:
-        """Forget work on messages that the server no longer has."""
-        with self.transaction() as db:
-            db.executemany("DELETE FROM work WHERE folder = ? AND uid = ?", [(folder_id, uid) for uid in uids])
-
-    def quarantine(self, folder_id: int, uid: int, reason: str) -> None:
-        """Note why a message on the worklist could not be saved in this run."""
-        with self.transaction() as db:
-            db.execute(
-                "UPDATE work SET attempts = attempts + 1, reason = ? WHERE folder = ? AND uid = ?",
-                (reason, folder_id, uid),
-            )
-
-    def quarantined(self, account: str | None = None) -> list[Quarantined]:
-        """Every message that failed by name and has not been saved since."""
-        rows = self.rows(
-            "SELECT account, name, epoch, uid, attempts, reason FROM work JOIN folder ON folder.id = work.folder "
-            "WHERE reason IS NOT NULL AND (?1 IS NULL OR account = ?1) ORDER BY account, name, uid",
-            (account,),
-        )
-        return [Quarantined(*row) for row in rows]
-
-    # -- deduplication
-
-    def has_message(self, era: str, message: MessageId) -> bool:
-        """Whether a sealed pack of this era holds the message."""
-        return bool(self.rows("SELECT 1 FROM message WHERE era = ? AND id = ?", (era, bytes.fromhex(message))))
-
-    def pack_of_segment(self, era: str, name: str) -> str | None:
-        """Object name of the pack of this era that holds the segment, or None."""
-        rows = self.rows(
-            "SELECT pack.name FROM segment JOIN pack ON pack.id = segment.pack WHERE era = ? AND segment.name = ?",
-            (era, name),
-        )
-        return str(rows[0][0]) if rows else None
-
-    def record(self, batch: Batch) -> None:
-        """Make a batch durable in one transaction: from here on its bytes are this writer's to push."""
-        with self.transaction() as db:
-            if batch.pack is not None:
-                _record_pack(db, batch, batch.pack, self.stored(batch.pack.path))
-            _record_places(db, batch)
-            db.executemany("INSERT INTO lines(era, data) VALUES(?, ?)", [(batch.era, frame) for frame in batch.lines])
-            db.executemany(
-                "INSERT INTO cursor(folder, uidvalidity, uidnext, messages, modseq) VALUES(?, ?, ?, ?, ?)",
-                [(f, s.uidvalidity, s.uidnext, s.messages, s.highestmodseq) for f, s in batch.cursors],
-            )
-
     def adopt(
         self, account: str, name: str, epoch: int, uidvalidity: int, places: Iterable[tuple[int, MessageId, str]]
     ) -> None:
@@ -265,59 +152,8 @@ class State:
                 ((number, uid, bytes.fromhex(message), flags) for uid, message, flags in places),
             )
 
-    # -- runs
-
-    def begin_run(self, started: datetime) -> int:
-        with self.transaction() as db:
-            db.execute("INSERT INTO run(started) VALUES(?)", (started.isoformat(),))
-            return db.last_insert_rowid()
-
-    def end_run(self, run: int, ended: datetime, exit_code: int, report: str) -> None:
-        """Keep a run's report (JSON); the last 400 are kept."""
-        with self.transaction() as db:
-            db.execute(
-                "UPDATE run SET ended = ?, exit_code = ?, report = ? WHERE id = ?",
-                (ended.isoformat(), exit_code, report, run),
-            )
-            db.execute("DELETE FROM run WHERE id <= ?", (run - 400,))
-
-    def runs(self, limit: int = 30) -> list[tuple[int, str, str | None, int | None, str | None]]:
-        """(id, started, ended, exit code, report) of the latest runs, newest first; a killed run has no end."""
-        return self.rows("SELECT id, started, ended, exit_code, report FROM run ORDER BY id DESC LIMIT ?", (limit,))
-
 
 def _folder_state(row: Sequence[Any]) -> FolderState:
     folder_id, account, name, raw, epoch, uidvalidity, uidnext, messages, modseq, skipped, announced, sweep = row
     cursor = None if uidnext is None else FolderStatus(uidvalidity, uidnext, messages, modseq)
     return FolderState(folder_id, account, name, raw, epoch, uidvalidity, cursor, skipped, bool(announced), sweep)
-
-
-def _record_pack(db: apsw.Connection, batch: Batch, pack: PackRecord, path: str) -> None:
-    db.execute(
-        "INSERT INTO pack(name, sha256, size, path) VALUES(?, ?, ?, ?)", (pack.name, pack.sha256, pack.size, path)
-    )
-    number = db.last_insert_rowid()
-    db.executemany(
-        "INSERT INTO message(era, id, pack) VALUES(?, ?, ?)",
-        [(batch.era, bytes.fromhex(m), number) for m in batch.messages],
-    )
-    db.executemany(
-        "INSERT INTO segment(era, name, pack) VALUES(?, ?, ?)", [(batch.era, s, number) for s in batch.segments]
-    )
-
-
-def _record_places(db: apsw.Connection, batch: Batch) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO place(folder, uid, message, flags, key) VALUES(?, ?, ?, ?, ?)",
-        [(f, u, bytes.fromhex(m), " ".join(flags), key) for f, u, m, flags, key in batch.places],
-    )
-    db.executemany("DELETE FROM work WHERE folder = ? AND uid = ?", [(f, u) for f, u, *_ in batch.places])
-    db.executemany(
-        "UPDATE place SET flags = ? WHERE folder = ? AND uid = ?",
-        [(" ".join(flags), f, u) for f, u, flags in batch.reflagged],
-    )
-    db.executemany("DELETE FROM place WHERE folder = ? AND uid = ?", batch.gone)
-    db.executemany("UPDATE folder SET sweep = ? WHERE id = ?", [(uid, f) for f, uid in batch.swept])
-    db.executemany("UPDATE folder SET announced = 1 WHERE id = ?", [(f,) for f in batch.opened])
-    db.executemany("UPDATE folder SET live = 0 WHERE id = ?", [(f,) for f in batch.closed])
-    db.executemany("DELETE FROM work WHERE folder = ?", [(f,) for f in batch.closed])

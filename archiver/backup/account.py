@@ -23,6 +23,7 @@ from archiver.monitor import Monitor
 from archiver.sources.interface import Known, Listing, Source
 from archiver.state import FolderState, State
 from archiver.walk import Plan, changed, plan, unsure
+from archiver.worklist import Worklist
 
 VERIFY_EVERY = 20
 """A folder whose status alone says "unchanged" is listed all the same after this many runs."""
@@ -44,6 +45,7 @@ class AccountWalk:
         stop: threading.Event,
     ) -> None:
         self._settings, self._state, self._connect = settings, state, connect
+        self._worklist = Worklist(state)
         self._wanted, self._full, self._cancel = wanted, full, stop
         self._progress = Progress(monitor, stop)
         self._changes = Changes(intake, now)
@@ -97,7 +99,7 @@ class AccountWalk:
 
     def _same(self, state: FolderState, folder: Folder) -> bool:
         """The status alone proves that nothing changed, nothing is left over, and it was looked at not long ago."""
-        if self._full or state.skipped >= VERIFY_EVERY or self._state.work(state.id):
+        if self._full or state.skipped >= VERIFY_EVERY or self._worklist.of(state.id):
             return False
         return not changed(state.cursor, folder.status, self._state.count_places(state.id))
 
@@ -125,7 +127,7 @@ class AccountWalk:
         self._changes.reflagged(state, decided.reflag)
         self._changes.gone(state, decided.gone)
         self._changes.swept(state, listing.sweep)
-        self._state.plan(state.id, decided.fetch)
+        self._worklist.plan(state.id, decided.fetch)
         if listing.uids is not None:
             self._drop_vanished_work(state, listing.uids)
         gone = len(decided.gone)
@@ -160,7 +162,7 @@ class AccountWalk:
 
     def _begin(self, source: Source, task: Task, settled: set[int]) -> None:
         """Queue the folder's worklist: what was just planned, what an earlier run left, and what failed before."""
-        rows = [row for row in self._state.work(task.state.id) if row.uid not in settled]
+        rows = [row for row in self._worklist.of(task.state.id) if row.uid not in settled]
         cut = list(units(rows, LARGE))
         task.left = len(cut)
         self._progress.monitor.begin(task.name, len(rows), sum(row.size for row in rows))
@@ -170,9 +172,9 @@ class AccountWalk:
             self._fetchers.offer(source, (task, unit))
 
     def _drop_vanished_work(self, state: FolderState, uids: frozenset[int]) -> None:
-        vanished = [row.uid for row in self._state.work(state.id) if row.uid not in uids]
+        vanished = [row.uid for row in self._worklist.of(state.id) if row.uid not in uids]
         if vanished:
-            self._state.drop_work(state.id, vanished)
+            self._worklist.drop(state.id, vanished)
 
     def _close_epoch(self, state: FolderState) -> None:
         """Its places are no longer on the server; what they held stays archived, and may be found elsewhere."""

@@ -14,12 +14,14 @@ from archiver.model import Fetched, Problem, Refused
 from archiver.sources.interface import GONE, Source
 from archiver.state import State
 from archiver.walk import unsure
+from archiver.worklist import Worklist
 
 
 class Arrivals:
     """Fetches units of work. What is wrong with a message or a folder is in its task; what else fails ends the walk."""
 
     def __init__(self, state: State, intake: Intake, changes: Changes, progress: Progress) -> None:
+        self._worklist = Worklist(state)
         self._state, self._intake, self._changes, self._progress = state, intake, changes, progress
         self._monitor, self._lock = progress.monitor, progress.lock
         self._large = threading.Lock()
@@ -80,7 +82,7 @@ class Arrivals:
             with self._lock:
                 task.vanished.add(refused.uid)
             return
-        self._state.quarantine(state.id, refused.uid, refused.reason)
+        self._worklist.quarantine(state.id, refused.uid, refused.reason)
         problem = Problem(f"{task.name} UID {refused.uid}", refused.reason, state.account, state.name, refused.uid)
         with self._lock:
             task.failed.append(problem)
@@ -94,5 +96,5 @@ class Arrivals:
         for uid in sorted(task.vanished & uids):
             self._refuse(task, Refused(uid, "the server lists it, and says that it is gone when asked for it"))
         removed = task.vanished - uids
-        self._state.drop_work(task.state.id, removed)
+        self._worklist.drop(task.state.id, removed)
         task.removed = len(removed & task.listed)

@@ -9,8 +9,9 @@ from typing import TypeVar
 from archiver.backup.intake import Intake
 from archiver.backup.linking import Link
 from archiver.backup.task import Task
+from archiver.batches import Batch
 from archiver.model import CertificateEntry, FlagsEntry, FolderEntry, GoneEntry, Problem, Row
-from archiver.state import Batch, FolderState
+from archiver.state import FolderState
 
 AT_ONCE = 5_000
 """Lines handed over together: a folder of a million messages may lose them all in one night."""

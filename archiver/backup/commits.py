@@ -12,11 +12,11 @@ from operator import itemgetter
 from archiver.backup.allowance import Allowance
 from archiver.backup.feed import CatalogFeed
 from archiver.backup.staging import stage_lines
+from archiver.batches import PackRecord
 from archiver.errors import MailarkError
 from archiver.journal import Pending
 from archiver.monitor import Monitor
 from archiver.opening import Archive
-from archiver.state import PackRecord
 from archiver.stores.interface import Store
 from archiver.vault import merkle, zstd
 from archiver.vault.commit import Commit, Outcome, Staged

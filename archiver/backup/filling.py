@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from archiver.authenticity.checker import Examination
 from archiver.backup.drafts import Drafts
+from archiver.batches import Batch
 from archiver.model import MessageId
-from archiver.state import Batch
 from archiver.vault.pack import PackWriter
 
 PACK_SIZE = 40 * 1024 * 1024

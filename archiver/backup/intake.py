@@ -15,6 +15,7 @@ from archiver.authenticity.checker import Checker, Examination
 from archiver.backup.drafts import Completion, Drafts, frames
 from archiver.backup.filling import Filling, Notes
 from archiver.backup.linking import Link, key_of
+from archiver.batches import Batch, Batches, PackRecord
 from archiver.entries import entry_of
 from archiver.errors import MailarkError
 from archiver.model import (
@@ -29,7 +30,7 @@ from archiver.model import (
     PlaceEntry,
     Verdict,
 )
-from archiver.state import Batch, FolderState, PackRecord, State
+from archiver.state import FolderState, State
 from archiver.vault.keys import Machine, era_of
 from archiver.vault.pack import PackWriter
 from archiver.vault.segments import Split, split
@@ -55,7 +56,7 @@ class Intake:
         signatures: Checker | None = None,
     ) -> None:
         self._signatures = signatures
-        self._machine, self._state, self._spool, self._feed, self._now = machine, state, spool, feed, now
+        self._machine, self._batches, self._spool, self._feed, self._now = machine, Batches(state), spool, feed, now
         self._lock = threading.RLock()
         self._large = threading.Lock()
         self._broken: MailarkError | None = None
@@ -130,7 +131,7 @@ class Intake:
         return None, entry_of(message, body)
 
     def _holds(self, message: MessageId) -> bool:
-        return message in self._open.claimed or self._state.has_message(self._open.era, message)
+        return message in self._open.claimed or self._batches.has_message(self._open.era, message)
 
     # -- filling the batch, under the lock
 
@@ -165,7 +166,7 @@ class Intake:
         for name, data in parts.segments.items():
             if name in self._open.segments:
                 continue
-            earlier = self._state.pack_of_segment(self._open.era, name)
+            earlier = self._batches.pack_of_segment(self._open.era, name)
             if earlier is not None:
                 located[name] = earlier
             else:
@@ -210,7 +211,7 @@ class Intake:
         """Record the batch with its lines; the catalog's feed unfolds these once more when it takes them."""
         batch.lines = list(frames(document for lines, lack in drafts for document in lines.documents(lack)))
         if batch:
-            self._state.record(batch)
+            self._batches.record(batch)
         if batch.lines:
             self._feed(document for lines, lack in drafts for document in lines.documents(lack))
 

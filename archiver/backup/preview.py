@@ -13,6 +13,7 @@ from archiver.model import Folder, Problem
 from archiver.sources.interface import Source
 from archiver.state import FolderState, State
 from archiver.walk import plan
+from archiver.worklist import Worklist
 
 
 def preview(
@@ -51,7 +52,7 @@ def _folder(state: State, source: Source, folder: Folder, kept: FolderState | No
     decided = plan(known, listing)
     work = {row.uid: row for row in decided.fetch}
     if kept is not None and not decided.new_epoch:
-        work.update((row.uid, row) for row in state.work(kept.id))
+        work.update((row.uid, row) for row in Worklist(state).of(kept.id))
     on_server = listing.status.messages
     return FolderReport(
         folder.name,

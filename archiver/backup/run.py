@@ -26,6 +26,7 @@ from archiver.errors import ConfigError, MailarkError, QuotaError
 from archiver.model import Problem
 from archiver.monitor import Monitor
 from archiver.opening import Archive
+from archiver.run_log import RunLog
 from archiver.sources.imap import ImapSource
 from archiver.sources.interface import Source
 from archiver.sources.limits import Limits
@@ -77,7 +78,7 @@ def backup(
     if options.dry_run:
         return preview(archive.state, accounts, options.wants, connect, now)
     started = now()
-    number = archive.state.begin_run(started)
+    number = RunLog(archive.state).begin(started)
     pacing = Pacing(archive.settings.archive, now, any_time=options.any_time)
     with usable(archive.work.spool):
         archive.work.spool.mkdir(exist_ok=True, mode=0o700)
@@ -111,7 +112,9 @@ def backup(
 def _kept(archive: Archive, number: int, report: RunReport) -> RunReport:
     """Record the report for `status`; that this fails (a full disk) must not hide what the report says."""
     try:
-        archive.state.end_run(number, report.ended, report.exit_code, json.dumps(report.as_json(), ensure_ascii=False))
+        RunLog(archive.state).end(
+            number, report.ended, report.exit_code, json.dumps(report.as_json(), ensure_ascii=False)
+        )
     except MailarkError as error:
         return replace(report, error=report.error or error)
     return report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -41,10 +40,12 @@ def command(session: Session, max_age: float | None, json_: bool) -> None:
 
 def _facts(archive: Archive) -> dict[str, Any]:
     from archiver.proofs import StateProofs
+    from archiver.run_log import RunLog
+    from archiver.worklist import Worklist
 
     runs: list[dict[str, Any]] = [
-        {"started": started, "ended": ended, "exit_code": code, "accounts": _account_codes(report)}
-        for _, started, ended, code, report in archive.state.runs(400)
+        {"started": run.started, "ended": run.ended, "exit_code": run.exit_code, "accounts": run.codes}
+        for run in RunLog(archive.state).latest()
     ]
     names = [account.name for account in archive.settings.accounts]
     complete = [run for run in runs if run["exit_code"] == 0 and set(names) <= set(run["accounts"])]
@@ -61,7 +62,7 @@ def _facts(archive: Archive) -> dict[str, Any]:
         "stores": [_store(proofs, url, seqs) for url, seqs in lacking.items()],
         "failed": [
             {"account": q.account, "folder": q.folder, "uid": q.uid, "attempts": q.attempts, "reason": q.reason}
-            for q in archive.state.quarantined()
+            for q in Worklist(archive.state).quarantined()
         ],
     }
 
@@ -85,11 +86,9 @@ def _store(proofs: StateProofs, url: str, lacks: list[tuple[int, str]]) -> dict[
     }
 
 
-def _account_codes(report: str | None) -> dict[str, int]:
-    return {account["account"]: account["exit_code"] for account in json.loads(report or "{}").get("accounts", ())}
-
-
 def _account(archive: Archive, name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    from archiver.worklist import Worklist
+
     folders, _ = archive.state.folders(name)
     complete = (run["ended"] for run in runs if run["accounts"].get(name) == 0)
     return {
@@ -97,7 +96,7 @@ def _account(archive: Archive, name: str, runs: list[dict[str, Any]]) -> dict[st
         "folders": len(folders),
         "on_server": sum(folder.cursor.messages for folder in folders.values() if folder.cursor),
         "archived": sum(archive.state.count_places(folder.id) for folder in folders.values()),
-        "failed": len(archive.state.quarantined(name)),
+        "failed": len(Worklist(archive.state).quarantined(name)),
         "last_complete": next(complete, None),
     }
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from archiver.errors import ConfigError, IntegrityError, MailarkError, StoreError
+from archiver.errors import ConfigError, IntegrityError, MailarkError, QuotaError, StoreError
 from archiver.model import Problem
 from archiver.monitor import Monitor
 from archiver.stores.abilities import parallel
@@ -145,31 +146,25 @@ class Push:
             self.monitor.end(store.url, f"{len(commits)} commit{'s' * (len(commits) != 1)}" if done else "failed")
             if not done:
                 return
-        yield from self._attempt(store, self.put_ahead(store))
+        yield from self.put_ahead(store)
 
     def put_commits(self, store: Store, commits: Sequence[Commit]) -> Generator[None, None, bool]:
         """The commits in their order; False when the store failed."""
         for commit in commits:
-            if not (yield from self._attempt(store, self.deliver(store, commit), commit=str(commit.seq))):
+            try:
+                yield from self.deliver(store, commit)
+            except IntegrityError:
+                self.stop.set()
+                raise
+            except MailarkError as error:
+                if not self.stop.is_set():
+                    self.errors[store.url] = error
+                    self.monitor.problem(Problem(store.url, str(error), details={"commit": str(commit.seq)}))
                 return False
             self.journal.confirm(commit.seq, store.url)
             yield
             self.close(commit)
             self.monitor.advance(store.url, 1, 0)
-        return True
-
-    def _attempt(self, store: Store, steps: Iterator[None], **details: str) -> Generator[None, None, bool]:
-        """The steps; a failure of the store ends them and is kept, and the answer is False."""
-        try:
-            yield from steps
-        except IntegrityError:
-            self.stop.set()
-            raise
-        except MailarkError as error:
-            if not self.stop.is_set():
-                self.errors[store.url] = error
-                self.monitor.problem(Problem(store.url, str(error), details=details))
-            return False
         return True
 
     def begun(self, store: Store, size: int) -> None:
@@ -200,9 +195,10 @@ class Push:
             yield
 
     def put_ahead(self, store: Store) -> Iterator[None]:
-        """What a later commit will name, until there is a commit to bring."""
-        while (objects := self.ahead.waiting(store.url)) and not self.waiting(store):
-            yield from self.put_objects(store, objects[: parallel(store)])
+        """What a later commit will name, until there is one to bring. What fails here fails, and is told, with it."""
+        with suppress(StoreError, QuotaError):
+            while (objects := self.ahead.waiting(store.url)) and not self.waiting(store):
+                yield from self.put_objects(store, objects[: parallel(store)])
 
     def put_object(self, store: Store, staged: Staged) -> None:
         """Put the object if absent, from memory or the spool, else from another store; other bytes there are replaced.
