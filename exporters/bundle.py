@@ -84,8 +84,8 @@ class BundleExporter:
         """
         volumes = Volumes(target, self._order.case, self._order.volume_size)
         path = target / f".{self._order.case}.unfinished.jsonl"
-        if not path.exists() and volumes.folder(1).exists():
-            return self._there(volumes)
+        if not path.exists() and (there := volumes.there()):
+            return self._there(volumes, there[0])
         target.mkdir(parents=True, exist_ok=True)
         try:
             with Journal(path, self._asked) as journal:
@@ -97,9 +97,8 @@ class BundleExporter:
             raise ConfigError(f"the bundle cannot be written: {files.reason(error)}") from error
         return report
 
-    def _there(self, volumes: Volumes) -> BundleReport:
+    def _there(self, volumes: Volumes, first: Path) -> BundleReport:
         """A finished bundle is verified; one of another order, or a damaged one, is never touched."""
-        first = volumes.folder(1)
         if not files.holds(first / "data/REPORT/query.json", query_json(self._asked)):
             raise ConfigError(f"{first} is there already and holds something else", "write to another folder")
         try:

@@ -58,8 +58,7 @@ class Finish:
         count = len(tally.volumes)
         for volume in tally.volumes:
             self._bag(volume, count, tally.equation, journal)
-        for left in self._left(count + 1):
-            shutil.rmtree(left)
+        self._clear(count)
         return tally
 
     def _data(self, number: int) -> Path:
@@ -177,11 +176,12 @@ class Finish:
                 raise ConfigError(f"{path} is no part of this bundle", "move it away and run the export again")
             path.unlink()
 
-    def _left(self, number: int) -> Iterator[Path]:
-        """Volumes of an earlier try that needed more of them."""
-        while (folder := self.volumes.folder(number)).is_dir():
-            yield folder
-            number += 1
+    def _clear(self, count: int) -> None:
+        """Take away volumes of an earlier try that needed more of them; never one that was finished."""
+        for root in self.volumes.there()[count:]:
+            if (root / bag.TAG_MANIFEST).exists():
+                raise ConfigError(f"{root} is no part of this bundle", "move it away and run the export again")
+            shutil.rmtree(root)
 
     def _tags(self, volume: VolumeTally, info: Mapping[str, str]) -> dict[str, bytes]:
         name = f"{self.order.case}_{Volumes.name(volume.number)}"

@@ -27,6 +27,11 @@ class Volumes:
         """The root of a volume."""
         return self.target / f"{self.case}_{self.name(number)}"
 
+    def there(self) -> list[Path]:
+        """The roots of all volumes of this case that lie in the target, in order."""
+        found = self.target.glob(f"{self.case}_VOL[0-9][0-9][0-9]*")
+        return sorted(found, key=lambda root: (len(root.name), root.name))
+
     def resume(self, volume: int, size: int) -> None:
         """A family of `size` bytes lies in this volume already."""
         self._filled = size + (self._filled if volume == self.current else 0)

@@ -415,6 +415,31 @@ def test_another_bundle_is_never_written_over(tmp_path: Path) -> None:
         Production(tmp_path / "other", many(6)).run()
 
 
+def test_a_volume_whose_first_is_gone_is_not_touched(tmp_path: Path) -> None:
+    made = Production(tmp_path, many(30), Order("CASE-1", volume_size=20_000))
+    assert len(made.run().files) > 1
+    made.volume(1).rename(tmp_path / "elsewhere")
+    before = made.contents()
+    with pytest.raises(ConfigError, match="VOL002 is there already"):
+        Production(tmp_path, many(2)).run()
+    assert made.contents() == before
+
+
+def test_volumes_an_earlier_try_needed_are_taken_away(tmp_path: Path) -> None:
+    messages = many(3)
+
+    def cut() -> Iterator[Outgoing]:
+        yield from messages[:1]
+        raise KeyboardInterrupt
+
+    made = Production(tmp_path, messages, renderer=PlainRenderer(ahead=1))
+    with pytest.raises(KeyboardInterrupt):
+        made.run(cut())
+    (made.volume(2) / "data/PDF").mkdir(parents=True)
+    assert made.run().files == (Path("CASE-1_VOL001"),)
+    assert not made.volume(2).exists()
+
+
 def test_an_unfinished_bundle_of_another_order_is_kept(tmp_path: Path) -> None:
     def cut() -> Iterator[Outgoing]:
         yield from many(2)
