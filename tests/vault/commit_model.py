@@ -55,14 +55,19 @@ class Disk:
     cursor: int = 0
     released: frozenset[int] = frozenset()
     seals: int = 0
+    spool: dict[int, Commit] = field(default_factory=dict)
+    """Sealed, its packs recorded, and in no commit yet."""
 
     def copy(self) -> Disk:
         stores = {name: dict(objects) for name, objects in self.stores.items()}
-        return Disk(stores, dict(self.commits), self.confirmed, self.cursor, self.released, self.seals)
+        return Disk(
+            stores, dict(self.commits), self.confirmed, self.cursor, self.released, self.seals, dict(self.spool)
+        )
 
     def key(self) -> object:
         stores = tuple(frozenset(objects.items()) for objects in self.stores.values())
-        return stores, frozenset(self.commits.items()), self.confirmed, self.cursor, self.released
+        spool = frozenset(self.spool.items())
+        return stores, frozenset(self.commits.items()), self.confirmed, self.cursor, self.released, spool
 
 
 class Clock:
@@ -96,6 +101,9 @@ class ModelJournal:
 
     def record(self, commit: Commit) -> None:
         self._durably(lambda: self.disk.commits.__setitem__(commit.seq, commit))
+
+    def seal(self, commit: Commit) -> None:
+        self._durably(lambda: self.disk.spool.__setitem__(commit.seq, commit))
 
     def unfinished(self) -> list[Commit]:
         return [commit for seq, commit in sorted(self.disk.commits.items()) if seq not in self.disk.released]
@@ -161,6 +169,21 @@ class AllAtOnce(OneAfterAnother):
             raise failures[0]
 
 
+class SentAhead(OneAfterAnother):
+    """Packs are sent when they are sealed, before a commit that names them is recorded."""
+
+    journal: ModelJournal
+
+    def run(self) -> Outcome:
+        self.reload()
+        waiting = [one for seq, one in sorted(self.journal.disk.spool.items()) if seq not in self.journal.disk.commits]
+        self.ahead.add(staged for commit in waiting for staged in commit.objects)
+        self.side_by_side(self.stores)
+        for commit in waiting:
+            self.journal.record(commit)
+        return super().run()
+
+
 class Threads:
     """The product's own delivery, a thread a store; with `parallel` stores, threads for their objects too."""
 
@@ -212,6 +235,12 @@ def record_tonight(disk: Disk, night: int, journal: ModelJournal) -> None:
     """What a run does before it pushes: seal and record tonight's message, unless a run before the crash did."""
     if night not in disk.commits:
         journal.record(seal(disk, night))
+
+
+def seal_tonight(disk: Disk, night: int, journal: ModelJournal) -> None:
+    """The same for packs that are sent ahead: they are recorded, their commit is not."""
+    if night not in disk.spool:
+        journal.seal(seal(disk, night))
 
 
 def run_night(

@@ -35,6 +35,7 @@ from tests.vault.commit_model import (
     OneAfterAnother,
     ParallelThreads,
     Pushes,
+    SentAhead,
     Threads,
     check_always,
     check_in_the_end,
@@ -42,6 +43,7 @@ from tests.vault.commit_model import (
     record_tonight,
     run_night,
     seal,
+    seal_tonight,
 )
 
 
@@ -61,6 +63,29 @@ def test_no_schedule_of_few_faults_breaks_the_protocol(order: type[OneAfterAnoth
         f"{time.monotonic() - began:.1f} s, 0 violations"
     )
     assert counts[-1] >= {2: 8_000, 3: 600_000}[faults]
+
+
+@pytest.mark.slow
+def test_no_schedule_breaks_it_when_packs_are_sent_ahead_of_their_commit() -> None:
+    explorer = Explorer(SentAhead, seal_tonight)
+    counts = [explorer.explore(most) for most in range(3)]
+    print(f"sent ahead: {counts} schedules of at most 0, 1, 2 faults, {explorer.runs} runs, 0 violations")
+    assert counts[-1] >= 8_000
+
+
+class TakenForBrought(SentAhead):
+    """Mutant: takes a pack that is sent ahead for there, though it failed."""
+
+    def put_object(self, store: Store, staged: Staged) -> None:
+        try:
+            super().put_object(store, staged)
+        finally:
+            self.ahead.brought(store.url, staged.name)
+
+
+def test_a_pack_that_was_not_brought_is_missed() -> None:
+    with pytest.raises(BrokenError):
+        Explorer(TakenForBrought, seal_tonight).explore(1)
 
 
 class ManifestFirst(OneAfterAnother):

@@ -31,6 +31,7 @@ class Gate(MemoryStore):
         self.parallel = parallel
         self.open, self.begun = threading.Event(), threading.Semaphore(0)
         self.inside, self.most, self._counting = 0, 0, threading.Lock()
+        self.order: list[str] = []
 
     def put_if_absent(self, name: str, data: Data) -> bool:
         with self._counting:
@@ -39,6 +40,7 @@ class Gate(MemoryStore):
         self.begun.release()
         try:
             assert self.open.wait(20)
+            self.order.append(name)
             return super().put_if_absent(name, data)
         finally:
             with self._counting:
@@ -218,6 +220,50 @@ def test_a_fork_is_told_to_whoever_commits_next() -> None:
     with pytest.raises(IntegrityError):
         delivery.refresh()
     delivery.end()
+
+
+def test_what_is_sent_ahead_is_not_sent_again_and_its_failure_is_told_with_the_commit() -> None:
+    good, monitor, broken = MemoryStore("a"), Silent(), threading.Event()
+    broken.set()
+    puts: list[str] = []
+
+    def strike(operation: str, name: str) -> Fault | None:
+        if operation == "put_if_absent":
+            puts.append(name)
+        return Fault(When.BEFORE) if broken.is_set() else None
+
+    journal, (commit,) = journal_of([]), chain(1)
+    delivery = Delivery([good, FaultyStore(MemoryStore("b"), strike)], 1, journal, monitor)
+    delivery.hasten(commit.objects)
+    delivery.wait()
+    assert {staged.name for staged in commit.objects} == {stat.name for stat in good.list()}
+    assert puts
+    assert (monitor.problems, delivery.errors) == ([], {})
+    broken.clear()
+    delivery.hasten(commit.objects)
+    delivery.wait()
+    puts.clear()
+    journal.record(commit)
+    delivery.refresh()
+    outcome = delivery.wait()
+    delivery.end()
+    assert [store.holds for store in outcome.stores] == [(1,), (1,)]
+    assert puts == [commit.name]
+
+
+def test_a_commit_does_not_wait_for_all_that_is_sent_ahead() -> None:
+    gate, journal, commits = Gate("slow"), journal_of([]), chain(4)
+    delivery = Delivery([gate], 1, journal, Silent())
+    delivery.hasten(staged for commit in commits for staged in commit.objects)
+    assert gate.begun.acquire(timeout=20)
+    journal.record(commits[0])
+    delivery.refresh()
+    gate.open.set()
+    delivery.wait()
+    names = [stat for stat in gate.order if stat.startswith("manifests/")]
+    delivery.end()
+    assert names == [commits[0].name]
+    assert gate.order.index(commits[0].name) <= len(commits[0].objects) + 1
 
 
 def test_a_closed_journal_refuses_everything(tmp_path: Path) -> None:
