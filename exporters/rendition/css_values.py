@@ -10,6 +10,7 @@ from typing import Any
 import tinycss2
 from tinycss2.serializer import serialize_identifier
 
+from exporters.rendition import colours
 from exporters.rendition.selectors import names
 
 DECLARATIONS = 80
@@ -153,7 +154,8 @@ def _token(name: str, token: Any) -> str | None:
     if kind == "ident":
         if name == "font":
             return _family_name(token.value)
-        return token.lower_value if _IDENT.match(token.value) else None
+        word = token.lower_value
+        return colours.named(word) if _IDENT.match(word) else None
     if kind in ("number", "percentage", "dimension"):
         return _amount(name, token)
     if kind == "literal":
@@ -210,7 +212,8 @@ def colour(token: Any) -> str:
     if token.type == "hash":
         return f"#{token.value}" if _HEX.match(token.value) else ""
     if token.type == "ident":
-        return token.lower_value if re.fullmatch(r"[a-z]{3,22}", token.lower_value) else ""
+        word = token.lower_value
+        return colours.named(word) if re.fullmatch(r"[a-z]{3,22}", word) else ""
     if token.type != "function" or token.lower_name not in _COLOURS:
         return ""
     parts = []

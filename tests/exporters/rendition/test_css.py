@@ -109,6 +109,8 @@ def test_selectors(given: str, kept: str) -> None:
         ("float:left !important", "float:left !important"),
         ("list-style:url(x)", ""),
         ("border:1px solid rgb(0,0,0)", "border:1px solid rgb(0,0,0)"),
+        ("border:solid windowtext 1.0pt", "border:solid #000 1pt"),
+        ("background:Window;color:WindowText", "background-color:#fff;color:#000"),
         ("border-left:500px solid red", "border-left:50px solid red"),
         ("mso-line-height-rule:exactly;color:red", "color:red"),
         ("color:red;;;width:5px", "color:red;width:5px"),
