@@ -204,7 +204,8 @@ def quoted(folder: str) -> str:
     """A folder's name as an IMAP quoted string in modified UTF-7."""
     from imapclient.imap_utf7 import encode
 
-    return '"' + encode(folder).decode("ascii").replace("\\", "\\\\").replace('"', '\\"') + '"'
+    name: bytes = encode(folder)
+    return '"' + name.decode("ascii").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _certificate(folder: Path) -> None:
