@@ -29,15 +29,12 @@ _SUBJECT, _FIELD, _NAME, _RUNNING = 1_000, 998, 300, 90
 # message and weighs nothing, so that any of them wins.
 _LINED = 'body > main table[border]:not([border="0"], [rules], [frame], [bordercolor])'
 _DEFAULTS = f":where({_LINED}, {_LINED} > * > tr > :is(td, th)) {{ border-style: solid; border-color: #999 }}"
-_RIGHT_TO_LEFT = ("ar", "he")
 _COUNTED = ("remote_images", "tracking_pixels", "missing_images", "substituted", "truncated")
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The middle of a page. html: safe, of the message · style: safe CSS for it · kind: "html", "text" or "text
-    aligned".
-    """
+    """The middle of a page. html: safe, of the message · style: safe CSS for it · kind: "html" or "text"."""
 
     html: str
     style: str = ""
@@ -49,11 +46,10 @@ def document(message: Outgoing, parsed: Parsed, language: str, body: Body, notes
     words = Wording(language)
     subject = parsed.subject[:_SUBJECT]
     date = f'<meta name="dcterms.created" content="{_w3c(parsed.date)}">' if parsed.date else ""
-    direction = ' dir="rtl"' if language in _RIGHT_TO_LEFT and body.kind.startswith("text") else ""
     return (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8"><title>{_attribute(subject)}</title>{date}'
         f"<style>{_DEFAULTS}{body.style}</style></head><body>{_header(message, parsed, words, notes)}"
-        f'<main class="{body.kind}"{direction}>{body.html}</main>{_footer(parsed.attachments, words)}</body></html>'
+        f'<main class="{body.kind}">{body.html}</main>{_footer(parsed.attachments, words)}</body></html>'
     )
 
 

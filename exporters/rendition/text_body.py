@@ -1,11 +1,13 @@
-"""Plain text as a body: a box a line, so that the layout's cost stays linear, in proportional letters unless the text
-draws a table of its own with spaces.
+"""Plain text as a body: boxes of a few lines, so that the layout's cost stays linear. Prose is set in proportional
+letters, what draws a table with spaces or lines in letters of one width.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
@@ -19,9 +21,31 @@ CHARACTERS = 600_000
 
 _QUOTE = re.compile(r" ?>")
 _COLUMNS = re.compile(r"\S(?: {3,}|\t+)\S|[\u2500-\u257f]{3}|[-+=|]{8}")
+_WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]")
+_RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _ALIGNED = 3
 _BLOCK = 20
 _LONG = 2_000
+_ROOM = 480.0  # points across, for a table in a quotation
+_WIDEST = 150  # columns of a table that is still made to fit; letters have 5.3 points then
+_LETTER = (8.8, 0.6)  # points, and em across, of a letter of Noto Sans Mono
+_HAN_LETTER = (10.0, 0.5)  # of Noto Sans Mono CJK, where two letters are as wide as one Han
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a line is set. direction: "ltr", "rtl" or "", the page's own."""
+
+    quoted: bool
+    aligned: bool
+    direction: str
+
+    def tag(self, style: str) -> str:
+        """The start tag of a box of such lines; style: of aligned ones."""
+        direction = f" dir={self.direction}" if self.direction else ""
+        names = " ".join(name for name in ("quoted", "aligned") if getattr(self, name))
+        named = f' class="{names}"' if names else ""
+        return f"<div{named}{direction}{style if self.aligned else ''}>"
 
 
 def text_body(text: str) -> tuple[Body, int, int]:
@@ -29,19 +53,67 @@ def text_body(text: str) -> tuple[Body, int, int]:
     signs = Signs(fonts.covered)
     shown, cut = _within(text)
     lines = signs.clean(shown).split("\n")
-    blocks = [
-        _box(block, quoted)
-        for quoted, run in groupby(lines, lambda line: bool(_QUOTE.match(line)))
-        for block in _blocks(list(run))
+    looks = _looks(lines)
+    style = _style([line for line, look in zip(lines, looks, strict=True) if look.aligned])
+    boxes = []
+    for look, run in groupby(zip(looks, lines, strict=True), lambda pair: pair[0]):
+        boxes += [_box(block, look.tag(style)) for block in _blocks([line for _, line in run])]
+    return Body("".join(boxes), kind="text"), signs.substituted, cut
+
+
+def _looks(lines: Sequence[str]) -> list[_Look]:
+    columns = _columns(lines)
+    directions = _directions(lines)
+    return [
+        _Look(bool(_QUOTE.match(line)), aligned, direction)
+        for line, aligned, direction in zip(lines, columns, directions, strict=True)
     ]
-    kind = "text aligned" if _draws_columns(lines) else "text"
-    return Body("".join(blocks), kind=kind), signs.substituted, cut
 
 
-def _box(lines: list[str], quoted: bool) -> str:
-    kind = " class=quoted" if quoted else ""
+def _columns(lines: Sequence[str]) -> list[bool]:
+    """Whether each line belongs to a paragraph with columns, in a text that draws some."""
+    matched = [bool(_COLUMNS.search(line[:_LONG])) for line in lines]
+    if sum(matched) < _ALIGNED:
+        return [False] * len(lines)
+    found: list[bool] = []
+    for empty, run in groupby(zip(lines, matched, strict=True), lambda pair: not pair[0].strip(" >\t")):
+        paragraph = [match for _, match in run]
+        aligned = (found[-1] if found else False) if empty else any(paragraph)
+        found += [aligned] * len(paragraph)
+    return found
+
+
+def _directions(lines: Sequence[str]) -> list[str]:
+    """Of each line by its first letter (Unicode's bidirectional algorithm, rules P2 and P3); a line without letters
+    goes with the one before."""
+    if not any(map(_RIGHT_TO_LEFT.search, lines)):
+        return [""] * len(lines)
+    found = list(map(_direction, lines))
+    last = next(filter(None, found), "")
+    for number, direction in enumerate(found):
+        last = direction or last
+        found[number] = last
+    return found
+
+
+def _direction(line: str) -> str:
+    kinds = (unicodedata.bidirectional(letter) for letter in line[:_LONG])
+    return next(("ltr" if kind == "L" else "rtl" for kind in kinds if kind in ("L", "R", "AL")), "")
+
+
+def _style(lines: Sequence[str]) -> str:
+    """The letters of tables: of one width, and so small that the widest line fits if it can."""
+    han = any(map(_WIDE.search, lines))
+    points, across = _HAN_LETTER if han else _LETTER
+    widths = [len(line) + len(_WIDE.findall(line)) for line in lines]
+    widest = max((width for width in widths if width <= _WIDEST), default=1) or 1
+    size = min(points, _ROOM / (across * widest))
+    return f' style="font-size:{size:.1f}pt{";font-family:Han Mono" if han else ""}"'
+
+
+def _box(lines: list[str], tag: str) -> str:
     text = "\n".join(map(_breakable, lines))
-    return f"<div{kind}>{text}</div>"
+    return f"{tag}{text}{'' if lines[-1] else chr(10)}</div>"  # the last line feed of a box makes no line
 
 
 def _breakable(line: str) -> str:
@@ -71,10 +143,6 @@ def _pieces(line: str) -> Iterator[str]:
         yield line[:end]
         line = line[end:]
     yield line
-
-
-def _draws_columns(lines: list[str]) -> bool:
-    return sum(1 for line in lines[:2_000] if _COLUMNS.search(line)) >= _ALIGNED
 
 
 def _within(text: str) -> tuple[str, int]:
