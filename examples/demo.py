@@ -6,6 +6,7 @@ python -m examples.demo [FOLDER]        # FOLDER: ./demo-archive by default; it 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -70,6 +71,17 @@ class Demo:
             sys.exit(f"the demo stops: mailark {arguments[0]} ended with {done.returncode}")
         return done.stdout
 
+    def tool(self, folder: Path, *command: str) -> None:
+        """A program that is not Mailark's, in a folder of the demo's; ends the demo when it fails."""
+        print(f"$ {shlex.join(command)}", flush=True)
+        if shutil.which(command[0]) is None:
+            print(f"({command[0]} is not installed here)", flush=True)
+            return
+        done = subprocess.run(command, cwd=folder, timeout=LONGEST, capture_output=True, text=True, check=False)
+        print((done.stdout + done.stderr).rstrip() or "(nothing to complain of)", flush=True)
+        if done.returncode:
+            sys.exit(f"the demo stops: {command[0]} ended with {done.returncode}")
+
     def delete(self, name: str) -> None:
         """Remove a folder, as an accident would."""
         print(f"$ rm -r {name}", flush=True)
@@ -107,6 +119,9 @@ def show(demo: Demo, server: ImapServer) -> None:
     demo.say("Give mail back as files.")
     demo.run("export", "合同", "--format", "eml", "--to", "contracts-eml")
     demo.run("export", "from:becker", "--format", "mbox", "--to", "becker-mbox")
+    demo.say("The contract with its papers as PDF, the original inside.")
+    demo.run("export", "subject:合同 account:sales", "--format", "pdf", "--to", "contracts-pdf")
+    hand_over(demo)
     demo.say("Put everything the sales department had into another login; the second time nothing is left to do.")
     demo.run("restore", "account:sales", "--to", "restored")
     held = server.accounts["restored"].count()
@@ -119,6 +134,30 @@ def show(demo: Demo, server: ImapServer) -> None:
     demo.delete("store-b")
     demo.run("repair", "--new", "store-b")
     demo.run("check", "--read-data")
+
+
+def hand_over(demo: Demo) -> None:
+    """A bundle for a lawyer, and what the lawyer does with it: no Mailark needed."""
+    demo.say("All there is about one contract, numbered and signed, for a lawyer.")
+    case = ("--case", "HD-2024-018", "--matter", "采购合同 HD-2024-018", "--requester", "Legal", "--operator", "Demo")
+    demo.run("export", "合同 HD-2024-018", "--format", "bundle", *case, "--to", "bundle")
+    demo.say("The lawyer checks it with tools everybody has; the commands stand in VERIFY.txt.")
+    volume = demo.folder / "bundle" / "HD-2024-018_VOL001"
+    for name in ("tagmanifest-sha256.txt", "manifest-sha256.txt"):
+        demo.tool(volume, "sha256sum", "--strict", "--quiet", "-c", name)
+    signature = ("-in", "tagmanifest-sha256.txt.p7s", "-content", "tagmanifest-sha256.txt", "-CAfile", "signer-ca.pem")
+    demo.tool(volume, *shlex.split("openssl cms -verify -binary -inform DER -purpose any -out /dev/null"), *signature)
+    demo.say("That the archive held these messages, by the fingerprint on the recovery sheet.")
+    demo.tool(volume, "python3", "data/EVIDENCE/verify_proofs.py", fingerprint(demo.folder))
+
+
+def fingerprint(folder: Path) -> str:
+    """The root key's fingerprint on the recovery sheet."""
+    sheet = (folder / "recovery-sheet.txt").read_text("utf-8")
+    found = re.search(r"[Ff]ingerprint\W+((?:[0-9a-f]{4}\s+){16})", sheet)
+    if found is None:
+        sys.exit("the demo stops: the recovery sheet has no fingerprint")
+    return "".join(found[1].split())
 
 
 def main() -> None:

@@ -24,6 +24,9 @@ def test_demo(tmp_path: Path) -> None:
     wanted = ["init", "backup", "search", "show", "export", "restore", "check", "repair"]
     assert list(dict.fromkeys(commands)) == wanted
     assert "采购合同 HD-2024-018 已签字盖章" in done.stdout
+    assert "CMS Verification successful" in done.stdout
+    assert "not installed here" not in done.stdout
+    assert next((tmp_path / "demo" / "contracts-pdf").rglob("*草稿*.pdf")).read_bytes().startswith(b"%PDF-1.7")
     assert {"mailark.toml", "passphrase", "store-a", "store-b"} <= {path.name for path in (tmp_path / "demo").iterdir()}
 
 
