@@ -15,6 +15,8 @@ from fontTools.cffLib import CFFFontSet
 from weasyprint.pdf import fonts as vendor  # type: ignore[import-untyped]
 from weasyprint.text.ffi import ffi, harfbuzz, harfbuzz_subset  # type: ignore[import-untyped]
 
+from exporters.rendition.engine_slant import slanted
+
 _OPENTYPE, _BARE = "/OpenType", "/CIDFontType0C"
 _UNUSED = (b"BASE", b"GDEF", b"GPOS", b"GSUB", b"VORG", b"cmap", b"name", b"vhea", b"vmtx")
 _FLAGS = (
@@ -50,7 +52,7 @@ def _subset(font: Any, glyphs: dict[int, str], hinting: bool) -> None:
     """In place of `Font.subset`: the glyphs with these numbers, `font.missing` apart."""
     program = _cut(font, glyphs) if glyphs and "CFF " in font.tables else b""
     if program:
-        font.file_content = program
+        font.file_content = slanted(program) if font.style else program  # a face that has no italics of its own
     else:
         font.whole_subset(glyphs, hinting)
 
