@@ -67,21 +67,27 @@ class Tree:
         """The id of the store's own folder, the oldest one where several have its name; "" before `open`."""
         return next(iter(self._folders.get("", ())), "")
 
-    def open(self, *, create: bool) -> None:
-        """Find the store's own folder, or make it; StoreError when it is not there."""
+    def open(self, *, create: bool, within: str = "") -> bool:
+        """Find the place's own folder, or make it; StoreError when it is not there.
+
+        within: whether a file of this name lies there, or in a folder above that the place names; nothing is made then.
+        """
         place = self._calls.place
-        top = place.shared_drive or "root"
         if place.folder_id:
             self._folders[""] = [place.folder_id]
             self.require()
-            return
-        ids = [top]
+            return bool(within) and within in self._load("")
+        ids = [place.shared_drive or "root"]
         for name in place.folders:
-            found = sorted((file for file in self._top(ids) if file.folder and file.name == name), key=_age)
+            below = self._top(ids)
+            if any(file.name == within for file in below):
+                return True
+            found = sorted((file for file in below if file.folder and file.name == name), key=_age)
             if not found and not create:
                 raise StoreError(f"{place.url} is not a store: there is no such folder of Mailark's", self._hint())
             ids = [file.id for file in found] or [self._create(name, ids[0])]
         self._folders[""] = ids
+        return bool(within) and within in self._load("")
 
     def require(self) -> None:
         """StoreError unless the store's own folder is there and not in the trash."""

@@ -1,19 +1,13 @@
 """A store in a folder: a local disk, a mounted NAS, a USB disk.
 
 An object is visible whole or not at all: it is written to a temporary file beside its place, fsynced, and linked to
-its name (link(2) refuses to replace). The folder, and every folder above it that may be new, are fsynced before a put
-returns.
-An fsync that fails may have dropped the dirty pages, and a second fsync of the same descriptor would then succeed
-(fsync(2), "Fsyncgate" 2018): the temporary file is discarded, and the caller starts again with a new one.
+its name (local_files.py). The folder, and every folder above it that may be new, are fsynced before a put returns.
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import secrets
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -21,20 +15,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 
-from archiver.errors import MailarkError, ObjectMissingError, QuotaError, StoreError
+from archiver.errors import MailarkError, ObjectMissingError, StoreError
 from archiver.stores.interface import Data, Stat, checked_name, checked_prefix
+from archiver.stores.local_files import TEMPORARY, fsync_folder, translated, write_once
 
 MARKER = "mailark-store.json"
 """Lies in the store's folder from `create` on; without it the disk is not mounted, or it was wiped."""
 
-_TEMPORARY = ".tmp-"
 _LEFT_OVER = 24 * 3600
 """Seconds after which a temporary file is taken for the leaving of a crash."""
 
-_CHUNK = 1 << 20
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-"""What link(2) answers on file systems without hard links (FAT, exFAT, some network mounts)."""
 
 
 class LocalStore:
@@ -62,11 +53,11 @@ class LocalStore:
         store = cls(folder)
         with store._edge("the store's folder"):
             store.folder.mkdir(parents=True, exist_ok=True)
-            _fsync_folder(store.folder.parent)
+            fsync_folder(store.folder.parent)
             if store._marker.exists() and not store._marker_is_sound():
                 store._marker.unlink()
             if not store._marker.exists():
-                store._write(store._marker, json.dumps({"mailark-store": 1, "archive": archive}).encode() + b"\n")
+                write_once(store._marker, json.dumps({"mailark-store": 1, "archive": archive}).encode() + b"\n")
         if store.archive() != archive:
             hint = "give each archive a folder of its own; after an `init` that was cut, delete this one first"
             raise StoreError(f"{store.url} belongs to another archive", hint)
@@ -89,8 +80,8 @@ class LocalStore:
             self._require_marker()
             self._make_durable(path.parent)
             if not path.exists():
-                return self._write(path, data)
-            _fsync_folder(path.parent)  # whoever linked it may have died before doing so
+                return write_once(path, data)
+            fsync_folder(path.parent)  # whoever linked it may have died before doing so
         return False
 
     def get(self, name: str, start: int = 0, size: int | None = None) -> bytes:
@@ -126,7 +117,7 @@ class LocalStore:
             self._require_marker()
             with suppress(*_ABSENT):
                 path.unlink()
-                _fsync_folder(path.parent)
+                fsync_folder(path.parent)
 
     def _marker_is_sound(self) -> bool:
         try:
@@ -178,22 +169,10 @@ class LocalStore:
         if folder != self.folder:
             self._make_durable(folder.parent)
             folder.mkdir(exist_ok=True)
-            _fsync_folder(folder.parent)
+            fsync_folder(folder.parent)
         _sweep(folder)
         with self._lock:
             self._durable.add(folder)
-
-    def _write(self, path: Path, data: Data) -> bool:
-        """Write beside, fsync, link to the name; False when another took the name first."""
-        temporary = path.parent / f"{_TEMPORARY}{secrets.token_hex(8)}"
-        try:
-            _write_durably(temporary, data)
-            written = _link(temporary, path)
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
-        _fsync_folder(path.parent)
-        return written
 
     @contextmanager
     def _edge(self, name: str) -> Iterator[None]:
@@ -204,66 +183,14 @@ class LocalStore:
             raise self._translated(error, name) from error
 
     def _translated(self, error: OSError, name: str) -> MailarkError:
-        text = f"{self.url}: {name}: {error.strerror or error}"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return QuotaError(text, "Free space on this store's disk; the next run goes on.")
-        if error.errno == errno.EFBIG:
-            return QuotaError(text, "This file system, or `ulimit -f`, bears no file of this size: 32 MiB are usual.")
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return StoreError(text, "Check the owner and the mount options of this folder.")
-        return StoreError(text, "Check the disk and its cable or network mount.")
-
-
-def _write_durably(path: Path, data: Data) -> None:
-    """Write a new file and fsync it once; StoreError when a source file shrank or grew underneath."""
-    with path.open("xb") as file:
-        if isinstance(data, Path):
-            with data.open("rb") as source:
-                expected = os.fstat(source.fileno()).st_size
-                shutil.copyfileobj(source, file, _CHUNK)
-        else:
-            expected = len(data)
-            file.write(data)
-        file.flush()
-        if file.tell() != expected:
-            raise StoreError(f"{path.name}: {file.tell()} of {expected} bytes written")
-        os.fsync(file.fileno())
-
-
-def _link(temporary: Path, path: Path) -> bool:
-    """Give the file its name unless it is taken. Where there are no hard links, look first and rename.
-
-    The gap between the look and the rename is harmless: names are hashes of the content, or belong to one writer.
-    """
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        if path.exists():
-            return False
-        temporary.rename(path)
-    return True
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network mounts that cannot fsync a folder
-            raise
-    finally:
-        os.close(descriptor)
+        return translated(error, f"{self.url}: {name}")
 
 
 def _sweep(folder: Path) -> None:
     """Remove temporary files that no living put can still be writing."""
     oldest = time.time() - _LEFT_OVER
     for entry in os.scandir(folder):
-        if entry.name.startswith(_TEMPORARY):
+        if entry.name.startswith(TEMPORARY):
             with suppress(OSError):
                 if entry.stat().st_mtime < oldest:
                     Path(entry.path).unlink()

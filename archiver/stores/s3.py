@@ -17,7 +17,8 @@ from archiver.stores import marker, s3_lock
 from archiver.stores.interface import Data, Stat, checked_name, checked_prefix
 from archiver.stores.locks import Lock, Protection
 from archiver.stores.marker import MARKER
-from archiver.stores.s3_client import ATTEMPTS, Client, code_of, connect, edge, status_of
+from archiver.stores.s3_client import ATTEMPTS, Client, connect, edge, status_of
+from archiver.stores.s3_condition import Condition
 from archiver.stores.s3_objects import Body, Objects
 from archiver.stores.s3_place import Place, parse_place
 
@@ -25,8 +26,6 @@ LARGEST = 5 * 1024**3
 """Bytes that one PutObject takes (S3 API reference); packs are far below."""
 
 _LOCKS = 64
-_CONFLICTS = 6
-_NO_CONDITION = {"NotImplemented", "InvalidArgument", "InvalidRequest", "NotSupported", "400", "501"}
 
 
 class S3Store:
@@ -41,10 +40,9 @@ class S3Store:
         self.client = client
         self._objects = Objects(place, client)
         self._marker = b""
-        self._obeys: bool | None = None
+        self._condition = Condition(self._objects)
         self._trusted: bool | None = None
         self._protection: Protection | None = None
-        self._deciding = threading.Lock()
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     @classmethod
@@ -125,7 +123,7 @@ class S3Store:
                 raise StoreError(f"{self.url}: {name} has {body.size} bytes; an object has {LARGEST} at most")
             if not self._obeys_conditions():
                 return self._put_carefully(name, body)
-            return self._objects.put_if_none(name, body, _CONFLICTS, **self.place.parameters(name))
+            return self._objects.put_if_none(name, body, **self.place.parameters(name))
 
     def get(self, name: str, start: int = 0, size: int | None = None) -> bytes:
         self._checked(name)
@@ -162,16 +160,7 @@ class S3Store:
 
     def _obeys_conditions(self) -> bool:
         """Whether the service refuses to replace the marker (by the same bytes) when told so."""
-        with self._deciding:
-            if self._obeys is None:
-                same, parameters = Body.of(self._marker), self.place.encryption()
-                try:
-                    self._obeys = not self._objects.put_if_none(MARKER, same, _CONFLICTS, **parameters)
-                except self.client.exceptions.ClientError as error:
-                    if code_of(error) not in _NO_CONDITION and status_of(error) != 501:
-                        raise
-                    self._obeys = False
-            return self._obeys
+        return self._condition.obeyed(MARKER, Body.of(self._marker), **self.place.encryption())
 
     def _believed(self) -> bool:
         """Whether what the service tells of checksums counts; keys that may not put leave it open, and then not."""

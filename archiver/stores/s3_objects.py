@@ -27,6 +27,9 @@ RESTORED_DAYS = 7
 """How long an object that was asked back from a cold class stays readable."""
 
 _CHUNK = 1 << 20
+_CONFLICTS = 6
+"""Tries of a put that is refused because another put of the name is under way."""
+
 _A_SHA256 = re.compile(r"[A-Za-z0-9+/]{43}=")
 
 Readable = BufferedReader | BytesIO
@@ -62,8 +65,13 @@ class Objects:
 
     def size(self, name: str) -> int | None:
         """Bytes of the object by HEAD, None when there is none."""
+        head = self.head(name)
+        return None if head is None else int(head["ContentLength"])
+
+    def head(self, name: str) -> dict[str, Any] | None:
+        """What the service tells of the object, None when there is none."""
         try:
-            return int(self._call(self.client.head_object, name)["ContentLength"])
+            return self._call(self.client.head_object, name)  # type: ignore[no-any-return]
         except self.client.exceptions.ClientError as error:
             if code_of(error) in GONE:
                 return None
@@ -83,16 +91,16 @@ class Objects:
                 **parameters,
             )
 
-    def put_if_none(self, name: str, body: Body, attempts: int, **parameters: Any) -> bool:
+    def put_if_none(self, name: str, body: Body, **parameters: Any) -> bool:
         """False when the service says 412: it is there. 409: another put of it is under way, so try again."""
-        for attempt in range(attempts):
+        for attempt in range(_CONFLICTS):
             try:
                 self.put(name, body, IfNoneMatch="*", **parameters)
                 return True
             except self.client.exceptions.ClientError as error:
                 if status_of(error) == 412:
                     return False
-                if status_of(error) != 409 or attempt == attempts - 1:
+                if status_of(error) != 409 or attempt == _CONFLICTS - 1:
                     raise
                 _pause(attempt)
         raise AssertionError("the last attempt returns or raises")

@@ -14,6 +14,8 @@ from archiver.errors import ConfigError
 from archiver.stores import drive_url, s3_place
 from archiver.stores.interface import Store
 from archiver.stores.local import LocalStore
+from archiver.stores.local_shelf import LocalShelf
+from archiver.stores.shelf import Shelf
 
 if TYPE_CHECKING:
     from archiver.stores.drive import DriveStore
@@ -25,13 +27,14 @@ if TYPE_CHECKING:
 class Kind:
     """How a URL of this kind is opened, and how it is made a store of an archive (given its id) once.
 
-    identity: the URL without what may change of a store (options such as its class), in one spelling; it is its own
-    identity. ConfigError for a URL that is not understood.
+    shelf: opens the same kind of place for exports · identity: the URL without what may change of a store (options such
+    as its class), in one spelling; it is its own identity. ConfigError for a URL that is not understood.
     """
 
     example: str
     open: Callable[[str], Store]
     create: Callable[[str, str], Store]
+    shelf: Callable[[str], Shelf]
     identity: Callable[[str], str]
 
 
@@ -40,24 +43,28 @@ KINDS: dict[str, Kind] = {
         "file:///srv/mailark",
         lambda url: LocalStore.open(_folder(url)),
         lambda url, archive: LocalStore.create(_folder(url), archive),
+        lambda url: LocalShelf.open(_folder(url)),
         lambda url: Path(os.path.abspath(_folder(url))).as_uri(),  # noqa: PTH100 - links stay, as in the store
     ),
     "s3": Kind(
         "s3://bucket/folder?region=eu-central-1",
         lambda url: _s3().open(url),
         lambda url, archive: _s3().create(url, archive),
+        lambda url: _s3_shelf(url),
         s3_place.identity,
     ),
     "drive": Kind(
         "drive://Mail%20archive",
         lambda url: _drive().open(url),
         lambda url, archive: _drive().create(url, archive),
+        lambda url: _drive_shelf(url),
         drive_url.identity,
     ),
     "rclone": Kind(
         "rclone://remote:folder",
         lambda url: _rclone().open(url),
         lambda url, archive: _rclone().create(url, archive),
+        lambda url: _rclone_shelf(url),
         lambda url: _rclone_identity(url),
     ),
 }
@@ -71,6 +78,11 @@ def open_store(url: str) -> Store:
 def create_store(url: str, archive: str) -> Store:
     """Make the place a store of the archive with this id (harmless when it is one already), and open it."""
     return _kind(url).create(url, archive)
+
+
+def open_shelf(url: str) -> Shelf:
+    """The place at this URL or plain path as one for exports; ConfigError for an unknown kind, and for a store."""
+    return _kind(url).shelf(url)
 
 
 @lru_cache(maxsize=256)
@@ -133,6 +145,24 @@ def _rclone() -> type[RcloneStore]:
     from archiver.stores.rclone import RcloneStore
 
     return RcloneStore
+
+
+def _s3_shelf(url: str) -> Shelf:
+    from archiver.stores.s3_shelf import S3Shelf
+
+    return S3Shelf.open(url)
+
+
+def _drive_shelf(url: str) -> Shelf:
+    from archiver.stores.drive_shelf import DriveShelf
+
+    return DriveShelf.open(url)
+
+
+def _rclone_shelf(url: str) -> Shelf:
+    from archiver.stores.rclone_shelf import RcloneShelf
+
+    return RcloneShelf.open(url)
 
 
 def _rclone_identity(url: str) -> str:

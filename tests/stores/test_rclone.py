@@ -80,7 +80,7 @@ def test_an_upload_that_did_not_arrive_whole_is_told_and_removed(
             return {**done, "Hashes": hashes} if command == "operations/fsinfo" else done
 
         monkeypatch.setattr(rclone, "call", answer)
-        store._hashes = None
+        store._remote._hashes = None
 
     for spoil, hashes in [(lambda data: data[:50], ["md5"]), (lambda data: b"?" + data[1:], [])]:
         lies(spoil, hashes)
@@ -117,7 +117,7 @@ def test_what_rclone_says_is_translated(
 
     monkeypatch.setattr(rclone, "call", refuse)
     with pytest.raises(error) as caught:
-        list(store.list()) if error is not ObjectMissingError else store._put(PACK, b"x")
+        list(store.list()) if error is not ObjectMissingError else store._remote.put(PACK, b"x")
     assert type(caught.value) is error
     assert "hush" not in str(caught.value)
 
