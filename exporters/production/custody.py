@@ -63,7 +63,8 @@ def _steps(order: Order, search: Search, tally: Tally, seal: Seal | None, render
         **actor,
         "approver": order.approver or "not stated",
         "withheld": tally.withheld,
-        "redacted_or_withheld_attachments": tally.redacted,
+        "withheld_attachments": tally.withheld_attachments,
+        "redacted_attachments": tally.redacted,
         "withhold_sha256": order.lists.withhold_sha256,
         "redact_sha256": order.lists.redact_sha256,
     }

@@ -6,6 +6,8 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
+from urllib.parse import unquote
 
 from archiver.mime import Attachment, Parsed, parse
 from archiver.mime.contents import embedders, without
@@ -14,6 +16,8 @@ from exporters.production.lists import Ground, Lists
 
 NOTICE = b"[REDACTED: this attachment is not produced]"
 MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})
+_DRAWN = frozenset({"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/gif", "image/bmp", "image/webp"})
+_SHOWN_AS = re.compile(r"\bsrc\s{0,9}=\s{0,9}[\"']?\s{0,9}cid:([^\"'\s<>]{1,1000})", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.([A-Za-z0-9]{1,10})$")
 _CONTAINERS = frozenset({"zip", "rar", "7z", "tar", "gz", "tgz", "bz2", "xz", "pst", "ost", "mbox", "iso", "msg"})
 _SEALED = {
@@ -84,7 +88,8 @@ def family(message: MessageId, raw: bytes, lists: Lists) -> Family:
     ground = lists.message(message)
     inside = embedders(parsed.attachments)
     grounds = _spread([lists.attachment(digest, found.name) for found, digest in hashed], hashed, inside)
-    documents = [not _shown(found) or grounds[number] is not None for number, (found, _) in enumerate(hashed)]
+    shown = _shown(parsed)
+    documents = [not _drawn(found, shown) or grounds[number] is not None for number, (found, _) in enumerate(hashed)]
     place: dict[int | None, int] = {None: 0}
     children: list[Child] = []
     for number, (found, digest) in enumerate(hashed):
@@ -116,9 +121,16 @@ def _spread(
     return grounds
 
 
-def _shown(attachment: Attachment) -> bool:
-    """Whether it is a picture in the text of the message."""
-    return attachment.inline and bool(attachment.content_id) and attachment.type.startswith("image/")
+def _shown(parsed: Parsed) -> set[str]:
+    """The Content-IDs of the pictures that the HTML shows, in small letters."""
+    return {unquote(unescape(name)).lower() for name in _SHOWN_AS.findall(parsed.html)}
+
+
+def _drawn(attachment: Attachment, shown: set[str]) -> bool:
+    """Whether it is a picture in the text of the message: one that only says so (Apple Mail's in plain text) or that no
+    page can show (TIFF) would be nowhere.
+    """
+    return attachment.inline and attachment.type in _DRAWN and attachment.content_id.lower() in shown
 
 
 def suffix(name: str) -> str:

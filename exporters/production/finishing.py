@@ -72,7 +72,8 @@ class Finish:
             for entry in journal.entries()
             if entry.outcome == WITHHELD and entry.message_id
         }
-        with Listings(self._data(1) / "REPORT", withheld) as listings:
+        denied = {denial[3]: denial[0] for entry in journal.entries() for denial in entry.denials}
+        with Listings(self._data(1) / "REPORT", withheld, denied) as listings:
             for number, entries in _by_volume(journal.entries()):
                 self._load_files(number, entries, tally, listings)
             for message, reason in tally.missing(self.order, self.search):
@@ -80,6 +81,8 @@ class Finish:
             listings.unused(tally.unused)
             if listings.near_withheld:
                 tally.exceptions["near-duplicate of a withheld message"] = listings.near_withheld
+            if listings.denied_elsewhere:
+                tally.exceptions["same content as a document not produced"] = listings.denied_elsewhere
         if not tally.volumes:  # nothing was found, or nothing of it can be handed out: the report says so
             tally.volumes.append(VolumeTally(1))
         for volume in tally.volumes:

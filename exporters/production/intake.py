@@ -103,7 +103,9 @@ def _records(message: Outgoing, whole: Family, order: Order, search: Search) -> 
 def _denied(message: MessageId, whole: Family) -> tuple[Denied, ...]:
     if whole.ground:
         first = Denied(0, "withheld", "E-mail", message, whole.ground)
-        rest = (_denied_child(n, child, whole.ground) for n, child in enumerate(whole.children, 1))
+        rest = (
+            Denied(n, "withheld", child.kind, child.digest, whole.ground) for n, child in enumerate(whole.children, 1)
+        )
         return (first, *rest)
     return tuple(_denied_child(n, child, child.ground) for n, child in enumerate(whole.children, 1) if child.ground)
 

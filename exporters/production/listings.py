@@ -30,12 +30,14 @@ _NOT_PRODUCED = "not produced: "
 class Listings:
     """The three lists, written line by line. Raises OSError."""
 
-    def __init__(self, folder: Path, withheld: Mapping[str, str]) -> None:
-        """withheld: EDRM MIH of withheld messages -> their control numbers."""
-        self.near_withheld = 0
+    def __init__(self, folder: Path, withheld: Mapping[str, str], denied: Mapping[str, str]) -> None:
+        """withheld: EDRM MIH of withheld messages -> their control numbers; denied: SHA-256 of whatever is withheld or
+        redacted -> its control number.
+        """
+        self.near_withheld = self.denied_elsewhere = 0
         self._stack = ExitStack()
         self._writers = {}
-        self._withheld = withheld
+        self._withheld, self._denied = withheld, denied
         self._first: dict[str, str] = {}
         for name, columns in LISTS.items():
             file = self._stack.enter_context((folder / name).open("w", encoding="utf-8", errors="replace", newline=""))
@@ -62,6 +64,7 @@ class Listings:
         self._rows("withheld.csv", ((*denial, control, holder, *entry.summary) for denial in entry.denials))
         self._duplicates(entry, control)
         self._nearby(entry, control, near)
+        self._elsewhere(entry)
 
     def failed(self, message: str, reason: str) -> None:
         """A message that is not in the bundle."""
@@ -95,6 +98,17 @@ class Listings:
                 self.near_withheld += 1
                 row = (record["CONTROLNUMBER"], entry.id, f"near-duplicate of withheld {known}")
                 self._rows("exceptions.csv", [row])
+
+    def _elsewhere(self, entry: Entry) -> None:
+        """The very content of a document that is not handed out, handed out as another one: a list by name does not
+        reach a copy with another name, nor does withholding a message reach its attachment in another. Look at it.
+        """
+        for record in entry.records:
+            if record["NATIVEPATH"] and (known := self._denied.get(record["SHA256HASH"])):
+                self.denied_elsewhere += 1
+                self._rows(
+                    "exceptions.csv", [(record["CONTROLNUMBER"], entry.id, f"same content as {known}, not produced")]
+                )
 
     def _rows(self, name: str, rows: Iterable[Sequence[str]]) -> None:
         self._writers[name].writerows([cell(value) for value in row] for row in rows)

@@ -1,4 +1,6 @@
-"""Text of PDF attachments. They are a stranger's, so a process of its own reads them, with limits, and may die."""
+"""Text of PDF attachments. They are a stranger's, so a process of its own reads them, in the cage of those that render:
+it may die, and can neither write nor reach the network.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,9 @@ import sys
 import threading
 from types import TracebackType
 from typing import IO, Self
+
+from exporters.rendition import workers_cage
+from exporters.rendition.workers import environment
 
 SIZE_LIMIT = 50 * 1024 * 1024
 """Bytes of a PDF that is looked into."""
@@ -69,7 +74,12 @@ class PdfReader:
 
 def _start() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+        cwd="/",  # not where attachments may lie: "-m" looks for modules there first
     )
 
 
@@ -91,6 +101,9 @@ def _exactly(pipe: IO[bytes], size: int) -> bytes:
 
 def _serve() -> None:
     """The other side: one PDF after the other until the pipe closes."""
+    import pypdfium2  # noqa: F401 - its library is loaded before nothing can be
+
+    workers_cage.close()
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     while head := sys.stdin.buffer.read(_HEAD.size):
         text, wrong = (part.encode(errors="replace") for part in _read(sys.stdin.buffer.read(_HEAD.unpack(head)[0])))

@@ -82,11 +82,17 @@ def _found(tally: Tally) -> Iterable[tuple[str, str]]:
     yield "Sent, earliest", tally.earliest or "none"
     yield "Sent, latest", tally.latest or "none"
     yield "Messages", f"{tally.exported + tally.withheld + tally.failed} different ones"
-    yield "Attachments", f"{tally.attachments} as documents, {tally.redacted} of them redacted"
+    yield "Attachments", _attachments(tally)
     yield "Images within messages", f"{tally.inline}, no documents of their own"
     yield "Near-duplicates", f"{tally.near_duplicates} messages share a Message-ID with another, all produced"
     if tally.unused:
         yield "List entries that match nothing", f"{len(tally.unused)}, named in exceptions.csv"
+
+
+def _attachments(tally: Tally) -> str:
+    return (
+        f"{tally.attachments} as documents, of them {tally.redacted} redacted and {tally.withheld_attachments} withheld"
+    )
 
 
 def _custodians(tally: Tally) -> str:

@@ -51,6 +51,7 @@ class Tally:
     natives: int = 0
     attachments: int = 0
     redacted: int = 0
+    withheld_attachments: int = 0
     inline: int = 0
     near_duplicates: int = 0
     earliest: str = ""
@@ -133,7 +134,9 @@ class Tally:
         volume.last = entry.records[-1]["ENDBATES"]
         self.natives += any(note.path.startswith("data/NATIVES/") for note in entry.files)
         self.attachments += len(entry.records) - 1
-        self.redacted += sum(record["REDACTED"] == "Y" for record in entry.records[1:])
+        denied = Counter(denial[1] for denial in entry.denials if denial[0] != first["CONTROLNUMBER"])
+        self.redacted += denied["redacted"]
+        self.withheld_attachments += denied["withheld"]
         if first["PDFTIER"]:
             self.renditions += 1
             self.tiers[first["PDFTIER"]] += 1

@@ -33,16 +33,33 @@ def verify_text(volume: str, seal: Seal | None, evidence: Sequence[str]) -> byte
     parts = [
         f"How to check this volume, {volume}. Run everything in the folder this file lies in.",
         f"Signature:  {signature}\nTime-stamp: {timestamp}",
+        _beside(seal),
         "1. Every file is as it was produced (Linux, macOS: use shasum -a 256 -c there; prints only what failed)\n\n"
         "sha256sum --strict --quiet -c tagmanifest-sha256.txt\nsha256sum --strict --quiet -c manifest-sha256.txt",
         "   The same on Windows, in PowerShell:\n\n" + _POWERSHELL.strip(),
-        "2. Nothing was added either (needs Python: pip install bagit)\n\npython -m bagit --validate .",
+        "2. Nothing was added below data either (needs Python 3.11 or newer: pip install bagit)\n\n"
+        "python -P -m bagit --validate .\n\n"
+        "   Without -P, Python would run a bagit.py that somebody put into this folder.",
         _signature(seal),
         _timestamp(seal),
         _evidence(evidence),
         _FIELDS,
     ]
     return ("\n\n".join(filter(None, parts)) + "\n").encode(errors="replace")
+
+
+def _beside(seal: Seal | None) -> str:
+    """No list names the lists and the seal themselves, so nothing below finds a file that was added beside them."""
+    names = ["VERIFY.txt", "bag-info.txt", "bagit.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"]
+    if seal:
+        names += [SIGNATURE, SEAL_LIST, SIGNER_CA]
+        names += [TIMESTAMP] if seal.timestamp else []
+        names += [TSA_CA] if seal.tsa_authority else []
+    listed = "".join(f"\n     {name}" for name in sorted(names))
+    return (
+        f"0. Beside the folder data there are these files here and no others. Where there is another one,\n"
+        f"   somebody added it: run nothing in this folder.\n{listed}"
+    )
 
 
 def _signature(seal: Seal | None) -> str:
@@ -70,4 +87,7 @@ def _timestamp(seal: Seal | None) -> str:
 
 
 def _evidence(lines: Sequence[str]) -> str:
-    return "5. That the archive held these messages\n\n" + "\n".join(lines) if lines else ""
+    if not lines:
+        return ""
+    warning = "   The program came with this volume: first see that steps 1 to 3 hold, the fingerprint included."
+    return "\n".join(("5. That the archive held these messages", "", *lines, warning))

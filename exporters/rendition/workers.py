@@ -109,7 +109,7 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,  # libraries quote the message in their warnings
-                env=_environment(),
+                env=environment(),
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for this process, which then ends the server
             )
@@ -200,6 +200,7 @@ def _failure(status: int) -> Failed:
     return Failed(Why.DIED, signal.Signals(number).name if number in set(signal.Signals) else "ended")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What a process that reads hostile content is given of the environment."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return kept | _SET | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

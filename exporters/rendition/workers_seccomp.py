@@ -30,6 +30,11 @@ _REFUSED = {
     "symlinkat": (266, 36), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "chown": (92, None),
     "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54), "mknod": (133, None), "mknodat": (259, 33),
     "mount": (165, 40), "umount2": (166, 39), "unshare": (272, 97), "setns": (308, 268), "bpf": (321, 280),
+    "pidfd_getfd": (438, 438), "open_by_handle_at": (304, 265), "memfd_create": (319, 279), "ftruncate": (77, 46),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "utimensat": (280, 88), "reboot": (169, 142), "chroot": (161, 51),
+    "init_module": (175, 105), "finit_module": (313, 273), "keyctl": (250, 219), "mq_open": (240, 180),
+    "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "open_tree": (428, 428), "move_mount": (429, 429),
+    "fsopen": (430, 430), "pidfd_send_signal": (424, 424), "tkill": (200, 130),
 }  # fmt: skip
 _UNKNOWN = {"io_uring_setup": 425, "clone3": 435, "openat2": 437}
 """Said not to exist, so that libraries take the older call, which the filter understands."""
@@ -40,7 +45,7 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 """Offsets in struct seccomp_data; an argument has 8 bytes, of which the lower half is looked at."""
 _X32 = 0x40000000
 _CLONE_THREAD = 0x10000
-_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 _FILTER_MODE = 2
 _SIGKILL = 9
 
@@ -53,6 +58,7 @@ def install() -> bool:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)  # a dump that goes into a program (core(5)) knows no RLIMIT_CORE
     code = program(_MACHINES.index(platform.machine()))
     instructions = ctypes.create_string_buffer(code, len(code))
     described = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(instructions)))

@@ -86,8 +86,8 @@ def root(tmp_path_factory: pytest.TempPathFactory, tsa: Tsa, identity: Identity)
 def told_commands(root: Path) -> list[str]:
     """What VERIFY.txt has a stranger run on Linux; bagit as the interpreter that has it."""
     lines = (root / "VERIFY.txt").read_text("utf-8").splitlines()
-    found = [line for line in lines if re.match(r"(sha256sum|python -m|openssl|pdfsig) ", line)]
-    return [line.replace("python -m", f"{sys.executable} -m") for line in found]
+    found = [line for line in lines if re.match(r"(sha256sum|python -P -m|openssl|pdfsig) ", line)]
+    return [line.replace("python -P -m", f"{sys.executable} -P -m") for line in found]
 
 
 def outcome(root: Path) -> dict[str, int]:

@@ -38,7 +38,8 @@ def test_children_stand_behind_their_parents() -> None:
 
 def test_pictures_of_the_text_are_no_documents() -> None:
     picture = part("logo.png", b"png", "image/png", "Content-ID: <logo@x>\r\n").replace(b"attachment;", b"inline;")
-    assert (taken(mail(parts=[picture])).children, taken(mail(parts=[picture])).inline) == ((), 1)
+    page = b"Content-Type: text/html\r\n\r\n<p><img alt=x src='cid:Logo%40x'></p>"
+    assert (taken(mail(parts=[page, picture])).children, taken(mail(parts=[page, picture])).inline) == ((), 1)
 
 
 def test_what_nobody_looked_into_is_said() -> None:
