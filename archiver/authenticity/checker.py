@@ -30,6 +30,8 @@ WAIT_IN_ALL = 10.0
 """Seconds of such waiting in a run."""
 
 _NO_FIELD = Field(b"", b":")
+_FROM = "does not cover every From field (RFC 6376 section 8.15)"
+_BARE = "the header has bare CRs (RFC 5322 section 2.3): what is one field to the signer is several to a reader"
 _MARKS = (b"dkim-signature", b"arc-")
 
 
@@ -38,7 +40,7 @@ class _Claim:
     """What is kept of a signature until its key has come: little, as a batch may have many.
 
     digest: SHA-256 of what it covers · subdomain: i= is below d= · body: what is wrong with the body, "" if it fits ·
-    note: of a signature that fits · second_from: it does not cover every From field.
+    note: of a signature that fits · doubt: why it must not be relied on even if it fits.
     """
 
     title: str
@@ -52,7 +54,7 @@ class _Claim:
     answer: Future[Answer]
     body: str = ""
     note: str = ""
-    second_from: bool = False
+    doubt: str = ""
 
 
 @dataclass(slots=True)
@@ -162,11 +164,11 @@ class Checker:
         if key.strict and claim.subdomain:
             return "permerror", "the key in DNS is not for subdomains (t=s)"
         if not key.verifies(claim.value, claim.digest):
-            return "fail", "the signature does not fit the header fields"
+            return "fail", "the signature does not fit the header fields, or the key in DNS is another one by now"
         if claim.expires is not None and claim.expires < self._now().timestamp():
             return "policy", f"the signature fits, but expired on {_day(claim.expires)} (x=)"
-        if claim.second_from:
-            return "policy", "the signature fits, but does not cover every From field (RFC 6376 section 8.15)"
+        if claim.doubt:
+            return "policy", f"the signature fits, but {claim.doubt}"
         return "pass", "; ".join(filter(None, (claim.note, "the domain is testing (t=y)" if key.testing else "")))
 
 
@@ -175,6 +177,7 @@ class _Reader:
 
     def __init__(self, body: Body, start: int, fields: Sequence[Field], finder: Finder) -> None:
         self._body, self._start, self._fields, self._finder = body, start, fields, finder
+        self._bare = any(b"\r" in one.raw.replace(b"\r\n", b"") for one in fields)
         self._hashes: dict[tuple[bool, int | None], tuple[bytes, int]] = {}
 
     def dkim(self, field: Field) -> Verdict | _Claim:
@@ -202,8 +205,10 @@ class _Reader:
         who, answer = (made.domain, made.selector, made.key_type), self._finder.ask(made.key_name)
         claim = _Claim(title, *who, made.value, made.expires, subdomain, digest, answer)
         if made.signed:
-            claim.second_from = signature.unsigned_from(made, self._fields)
-            claim.body, claim.note = self._compare(made)
+            left = signature.unsigned(made, self._fields)
+            claim.doubt = _BARE if self._bare else _FROM if "From" in left else ""
+            claim.body, part = self._compare(made)
+            claim.note = "; ".join(filter(None, (part, left and f"does not cover {', '.join(left)}")))
         return claim
 
     def _compare(self, made: Signature) -> tuple[str, str]:

@@ -7,6 +7,7 @@ Which result a mistake gets: RFC 6376 section 6.1.1 calls all of them PERMFAIL; 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ VALUE_LIMIT = 1024
 
 NAME_LIMIT = 253 - len("._domainkey.")
 """Characters of selector and domain: a name in DNS has up to 253."""
+
+SHOWN = (b"from", b"subject", b"date", b"to", b"cc", b"reply-to")
+"""The fields by which a reader takes a message for what it is."""
 
 _REQUIRED = {
     "dkim": (b"v", b"a", b"b", b"bh", b"d", b"h", b"s"),
@@ -109,9 +113,12 @@ def hash_of(signature: Signature, own: Field, fields: Iterable[Field]) -> bytes:
     return hasher.digest()
 
 
-def unsigned_from(signature: Signature, fields: Iterable[Field]) -> bool:
-    """Whether the message has a From field that the signature does not cover (RFC 6376 section 8.15)."""
-    return sum(field.name == b"from" for field in fields) > signature.signed.count(b"from")
+def unsigned(signature: Signature, fields: Iterable[Field]) -> list[str]:
+    """Which of the fields that a reader is shown the signature leaves out, or leaves one out of several of: that one
+    may be anybody's (RFC 6376 section 8.15).
+    """
+    found = Counter(field.name for field in fields)
+    return [name.decode().title() for name in SHOWN if found[name] > signature.signed.count(name)]
 
 
 def _check_kind(kind: str, found: dict[bytes, bytes]) -> None:

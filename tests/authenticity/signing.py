@@ -81,9 +81,9 @@ def sealed(mail: bytes, domains: Sequence[str], *, cv: dict[int, str] | None = N
         where = {"d": domain, "s": "arc"}
         common = {"i": str(number), "a": "rsa-sha256", **where}
         message = b"ARC-Message-Signature: " + _tags(
-            {**common, "c": "relaxed/relaxed", "h": "from:to:subject", "bh": bh}
+            {**common, "c": "relaxed/relaxed", "h": "from:to:subject:date", "bh": bh}
         )
-        covered = b"".join(_relaxed(_field(head, name)) + b"\r\n" for name in ("from", "to", "subject"))
+        covered = b"".join(_relaxed(_field(head, name)) + b"\r\n" for name in ("from", "to", "subject", "date"))
         message += b"; b=" + _sign(pair(), covered + _relaxed(message + b"; b="))
         claim = (cv or {}).get(number, "none" if number == 1 else "pass")
         seal = b"ARC-Seal: " + _tags({"i": str(number), "cv": claim, "a": "rsa-sha256", **where}) + b"; b="
