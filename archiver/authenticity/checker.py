@@ -208,7 +208,7 @@ class _Reader:
             left = signature.unsigned(made, self._fields)
             claim.doubt = _BARE if self._bare else _FROM if "From" in left else ""
             claim.body, part = self._compare(made)
-            claim.note = "; ".join(filter(None, (part, left and f"does not cover {', '.join(left)}")))
+            claim.note = "; ".join(filter(None, (part, f"does not cover {', '.join(left)}" if left else "")))
         return claim
 
     def _compare(self, made: Signature) -> tuple[str, str]:
