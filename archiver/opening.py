@@ -14,6 +14,7 @@ from pathlib import Path
 from archiver.catalog.sqlite import SqliteCatalog
 from archiver.config import Settings
 from archiver.errors import ConfigError, LockedError, QuotaError, StoreError
+from archiver.handover.staging import clear
 from archiver.journal import CommitJournal
 from archiver.state import State
 from archiver.stores.abilities import refuse_doubles
@@ -49,6 +50,11 @@ class WorkFolder:
     @property
     def spool(self) -> Path:
         return self.path / "spool"
+
+    @property
+    def handover(self) -> Path:
+        """Where exports wait for a moment before they are carried elsewhere."""
+        return self.path / "handover"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -92,6 +98,7 @@ def open_archive(settings: Settings, passphrase: str, *, exclusive: bool = True)
             f"there is no archive in {work.path}",
             "make one with `mailark init`, or bring one back with `mailark recover --store URL`",
         )
+    clear(work.handover)
     with ExitStack() as stack:
         if exclusive:
             stack.enter_context(work.locked())

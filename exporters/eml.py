@@ -11,7 +11,7 @@ from archiver.model import Place, Problem
 from exporters import files
 from exporters.index import Index
 from exporters.interface import Outgoing, Report, problem
-from exporters.names import LIMIT, Directory, safe_name
+from exporters.names import Directory, room_below, safe_name
 
 INDEX = "index.csv"
 ID_LENGTHS = (8, 16, 64)
@@ -76,7 +76,7 @@ def _write_file(
     longer.
     """
     for length in ID_LENGTHS:
-        path = parent / file_name(message, moment, length)
+        path = parent / file_name(message, moment, parent, length)
         if files.holds(target / path, message.raw):
             return path, False
         if not (target / path).exists():
@@ -85,9 +85,15 @@ def _write_file(
     raise FileExistsError(errno.EEXIST, "another file has the message's name")
 
 
-def file_name(message: Outgoing, moment: datetime | None, length: int = ID_LENGTHS[0], suffix: str = ".eml") -> str:
-    """`<yyyy-mm-dd> <subject> <id><suffix>`, at most 120 bytes; the day is the Date header's, else INTERNALDATE's."""
+def file_name(
+    message: Outgoing, moment: datetime | None, parent: PurePosixPath, length: int = ID_LENGTHS[0], suffix: str = ".eml"
+) -> str:
+    """`<yyyy-mm-dd> <subject> <id><suffix>`, at most 120 bytes; the day is the Date header's, else INTERNALDATE's.
+
+    parent: the folder it is for; deep in a tree there is room for less of the subject.
+    """
     day = message.date or moment
     start = day.date().isoformat() if day else "0000-00-00"
     end = f" {message.id[:length]}{suffix}"
-    return f"{start} {safe_name(message.subject, LIMIT - len(start) - 1 - len(end), empty='no subject')}{end}"
+    subject = safe_name(message.subject, max(1, room_below(parent) - len(start) - 1 - len(end)), empty="no subject")
+    return f"{start} {subject}{end}"

@@ -24,13 +24,14 @@ def holds(path: Path, content: Body) -> bool:
         return False
 
 
-def write(path: Path, content: Body, moment: datetime | None) -> None:
+def write(path: Path, content: Body, moment: datetime | None, part: Path | None = None) -> None:
     """Write a file that is not there yet, with `moment` as its modification time. Raises OSError, QuotaError if the
     disk is full.
 
-    The content goes to a hidden file first and is renamed: after a crash there is the whole file or none.
+    The content goes to a hidden file beside it first (or to `part`, on the same file system) and is renamed: after a
+    crash there is the whole file or none.
     """
-    part = path.with_name(f".{os.getpid()}.part")
+    part = part or path.with_name(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:

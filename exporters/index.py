@@ -14,7 +14,7 @@ from archiver.model import Address, MessageId, Place
 from exporters import files
 from exporters.interface import Outgoing
 
-COLUMNS = ("id", "file", "account", "folder", "date", "from", "to", "subject", "message-id")
+COLUMNS = ("id", "file", "account", "folder", "flags", "date", "from", "to", "subject", "message-id")
 _HEAD = 256 * 1024
 _CELL_LIMIT = 32_000
 _BOM = "\ufeff"
@@ -67,12 +67,13 @@ class Index:
             *more,
         )
         self._rows[message.id] = [
-            [
-                cell(text)
-                for text in (message.id, str(path), *((place.account, place.folder) if place else ("", "")), *known)
-            ]
-            for place, path in places
+            [cell(text) for text in (message.id, str(path), *_where(place), *known)] for place, path in places
         ]
+
+    def take(self, other: Index, messages: Iterable[MessageId]) -> None:
+        """What another index tells of these messages, in the place of what was known of them."""
+        for message in messages:
+            self._rows[message] = other._rows[message]
 
     def save(self, path: Path) -> None:
         """Write the index anew when it differs from the one there. Raises OSError when it cannot."""
@@ -94,6 +95,11 @@ def cell(text: str) -> str:
     """
     text = _CONTROLS.sub(" ", text)[:_CELL_LIMIT]
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+
+
+def _where(place: Place | None) -> tuple[str, str, str]:
+    """Account, folder and flags; labels are flags that begin with label:"""
+    return (place.account, place.folder, " ".join(place.flags)) if place else ("", "", "")
 
 
 def _people(addresses: Iterable[Address]) -> str:

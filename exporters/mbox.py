@@ -7,7 +7,7 @@ start of the message and after LF.
 What comes back: every byte of every message, whatever its line ends, for `read_mbox` takes away one `>` where one was
 added and the one LF before the next From_ line. A message that ends in LF is followed by an empty line, as all mbox
 readers expect. One that does not (rare) is followed by the next From_ line at once: readers that end every message with
-LF then add that one byte. Not kept: flags, and places beyond the first.
+LF then add that one byte. Flags, and places beyond the first, are in the index beside.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from archiver.model import Body, Place, Problem
+from archiver.model import Body, MessageId, Place, Problem
 from exporters import files
+from exporters.index import Index
 from exporters.interface import Outgoing, Report, problem
 from exporters.names import Directory
+
+INDEX = "index-mbox.csv"
 
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
@@ -42,9 +45,22 @@ class _Box:
     messages: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """A message and the mbox files it is in."""
+
+    message: MessageId
+    problem: Problem
+    boxes: tuple[_Box, ...]
+
+    @property
+    def failure(self) -> str:
+        return next((box.failure for box in self.boxes if box.failure), "")
+
+
 class MboxExporter:
-    """`<account>/<folder>.mbox`, each message once, in the folder of its first place; with `every_place` in each of
-    its folders.
+    """`<account>/<folder>.mbox`, each message once, in the folder of its first place (with `every_place` in each of
+    its folders), and `index-mbox.csv`.
 
     An mbox already there with other content is left alone: its folder fails by name, for an export must never shrink
     an earlier one.
@@ -55,37 +71,71 @@ class MboxExporter:
 
     def export(self, messages: Iterable[Outgoing], target: Path) -> Report:
         """As `Exporter.export`; files appear under their names only when all messages have been given."""
-        boxes: dict[tuple[str, str], _Box] = {}
-        directory = Directory()
+        export = _Export(target, self._every_place)
         failed: list[Problem] = []
-        homes: list[tuple[Problem, list[_Box]]] = []
         try:
             for message in messages:
                 try:
-                    homes.append((problem(message, ""), self._append(message, target, directory, boxes)))
+                    export.append(message)
                 except OSError as error:
                     files.raise_if_full(error)
                     failed.append(problem(message, files.reason(error)))
-            return _finish([box for box in boxes.values() if box.messages], homes, failed, target)
+            return export.finish(failed)
         finally:
-            for box in boxes.values():
-                box.part.unlink(missing_ok=True)
+            export.drop_parts()
 
-    def _append(
-        self, message: Outgoing, target: Path, directory: Directory, boxes: dict[tuple[str, str], _Box]
-    ) -> list[_Box]:
+
+class _Export:
+    """One export into one folder."""
+
+    def __init__(self, target: Path, every_place: bool) -> None:
+        self._target, self._every_place = target, every_place
+        self._directory = Directory(INDEX)
+        self._boxes: dict[tuple[str, str], _Box] = {}
+        self._homes: list[_Home] = []
+        self._index, self._rows = Index.load(target / INDEX), Index({})
+
+    def append(self, message: Outgoing) -> None:
+        """Add a message to its files. Raises OSError."""
         places: tuple[Place | None, ...] = message.places or (None,)
         used: list[_Box] = []
-        for place in places if self._every_place else places[:1]:
-            key = (place.account, place.folder) if place else ("_", "_")
-            box = boxes.get(key)
-            if box is None:
-                box = boxes[key] = _open(target / directory.file(*key, ".mbox"), len(boxes))
+        rows: list[tuple[Place | None, PurePosixPath]] = []
+        for place in places:
+            box = self._box(place) if self._every_place or not used else used[0]
             if box not in used:
                 _append_to(box.part, message, (place.date if place else None) or message.date)
                 box.messages += 1
                 used.append(box)
-        return used
+            rows.append((place, PurePosixPath(box.path.relative_to(self._target))))
+        self._rows.add(message, rows)
+        self._homes.append(_Home(message.id, problem(message, ""), tuple(used)))
+
+    def finish(self, failed: list[Problem]) -> Report:
+        """Give the finished files their names; a message counts as written when one of its files is new."""
+        boxes = [box for box in self._boxes.values() if box.messages]
+        for box in boxes:
+            _settle(box)
+        whole = [home for home in self._homes if not home.failure]
+        failed += [replace(home.problem, reason=home.failure) for home in self._homes if home.failure]
+        written = sum(any(box.new for box in home.boxes) for home in whole)
+        self._index.take(self._rows, (home.message for home in whole))
+        try:
+            self._index.save(self._target / INDEX)
+        except OSError as error:
+            failed.append(Problem(INDEX, files.reason(error)))
+        paths = tuple(box.path.relative_to(self._target) for box in boxes if not box.failure)
+        return Report(written, len(whole) - written, tuple(failed), paths)
+
+    def drop_parts(self) -> None:
+        """Remove what has not got its name."""
+        for box in self._boxes.values():
+            box.part.unlink(missing_ok=True)
+
+    def _box(self, place: Place | None) -> _Box:
+        key = (place.account, place.folder) if place else ("_", "_")
+        if key not in self._boxes:
+            self._boxes[key] = _open(self._target / self._directory.file(*key, ".mbox"), len(self._boxes) + 1)
+        return self._boxes[key]
 
 
 def _open(path: Path, number: int) -> _Box:
@@ -107,23 +157,6 @@ def _append_to(part: Path, message: Outgoing, moment: datetime | None) -> None:
     except OSError:
         os.truncate(part, size)
         raise
-
-
-def _finish(boxes: list[_Box], homes: list[tuple[Problem, list[_Box]]], failed: list[Problem], target: Path) -> Report:
-    """Give the finished files their names; a message counts as written when one of its files is new."""
-    for box in boxes:
-        _settle(box)
-    written = skipped = 0
-    for unnamed, used in homes:
-        failure = next((box.failure for box in used if box.failure), "")
-        if failure:
-            failed.append(replace(unnamed, reason=failure))
-        elif any(box.new for box in used):
-            written += 1
-        else:
-            skipped += 1
-    paths = tuple(box.path.relative_to(target) for box in boxes if not box.failure)
-    return Report(written, skipped, tuple(failed), paths)
 
 
 def _settle(box: _Box) -> None:

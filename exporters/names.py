@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 LIMIT = 120
@@ -17,6 +18,15 @@ FOLDER_LIMIT = 80
 """UTF-8 bytes of a folder name."""
 LEVELS = 12
 """Folder levels that are kept; deeper ones are joined into the last."""
+PATH_LIMIT = 200
+"""UTF-16 units of a whole path below the target: Windows takes 259 (Maximum Path Length Limitation), and the target's
+own path must fit too.
+"""
+FOLDERS_LIMIT = 100
+"""UTF-16 units of the folders in a path; where more levels come than fit, the rest is joined and cut."""
+
+_SIGN = 9
+_REST = 16
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\.|$)", re.IGNORECASE)
@@ -33,6 +43,16 @@ def safe_name(text: str, limit: int = LIMIT, *, empty: str = "_") -> str:
     return text or empty
 
 
+def units(text: str) -> int:
+    """UTF-16 units, by which Windows counts."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def room_below(parent: PurePosixPath) -> int:
+    """UTF-16 units, and bytes, that a file's name may have in this folder: at least 80."""
+    return min(LIMIT, PATH_LIMIT - units(str(parent)) - 1)
+
+
 def folded(name: str) -> str:
     """Equal for names that some file system takes for the same."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
@@ -41,37 +61,50 @@ def folded(name: str) -> str:
 class Directory:
     """Which folder of an account lies in which directory of the export, so that no two share one by accident.
 
-    Names that differ by case only, or that became alike by making them safe, are told apart by a sign made from the
-    original.
+    Names that differ by case only, or that became alike by making them safe or shorter, are told apart by a sign made
+    from the original. taken: names at the top that are not to be used; reserved: names in every folder.
     """
 
-    def __init__(self, *taken: str) -> None:
+    def __init__(self, *taken: str, reserved: Iterable[str] = ()) -> None:
         self._owners: dict[tuple[str, str], tuple[str, ...]] = {("", folded(name)): ("", name) for name in taken}
+        self._reserved = frozenset(folded(name) for name in reserved)
         self._paths: dict[tuple[str, ...], PurePosixPath] = {}
 
     def path(self, account: str, folder: str) -> PurePosixPath:
         """The directory of a folder (levels joined by "/"), relative to the target."""
         levels = [level for level in folder.split("/") if level] or ["_"]
         levels[LEVELS - 1 :] = ["/".join(levels[LEVELS - 1 :])] if len(levels) >= LEVELS else []
-        return self._below((account, *levels))
+        path, above = PurePosixPath(), (account, *levels)
+        for depth in range(1, len(above) + 1):
+            room = FOLDERS_LIMIT - (units(str(path)) + 1 if depth > 1 else 0)
+            if depth < len(above) and units(_folder_name(above[depth - 1], FOLDER_LIMIT)) > room - _REST:
+                return self._below(path, _folder_name("/".join(above[depth - 1 :]), room), above)
+            path = self._below(path, _folder_name(above[depth - 1], room), above[:depth])
+        return path
 
     def file(self, account: str, folder: str, suffix: str) -> PurePosixPath:
         """The file that stands for a whole folder, beside the directories of its subfolders."""
         path = self.path(account, folder)
         return path.parent / self._claim(str(path.parent), path.name, suffix, (account, folder, suffix))
 
-    def _below(self, levels: tuple[str, ...]) -> PurePosixPath:
-        known = self._paths.get(levels)
-        if known is None:
-            parent = self._below(levels[:-1]) if len(levels) > 1 else PurePosixPath()
-            name = self._claim("" if len(levels) == 1 else str(parent), safe_name(levels[-1], FOLDER_LIMIT), "", levels)
-            known = self._paths[levels] = parent / name
-        return known
+    def _below(self, parent: PurePosixPath, name: str, owner: tuple[str, ...]) -> PurePosixPath:
+        if owner not in self._paths:
+            above = "" if parent == PurePosixPath() else str(parent)
+            self._paths[owner] = parent / self._claim(above, name, "", owner)
+        return self._paths[owner]
 
     def _claim(self, parent: str, name: str, suffix: str, owner: tuple[str, ...]) -> str:
         """`name` + `suffix` if nobody else has it in this parent, else with a sign of the owner in between."""
         sign = ""
-        while self._owners.setdefault((parent, folded(name + sign + suffix)), owner) != owner:
+        while (found := folded(name + sign + suffix)) in self._reserved or (
+            self._owners.setdefault((parent, found), owner) != owner
+        ):
             digest = hashlib.sha256("\0".join(owner).encode(errors="surrogatepass")).hexdigest()
             sign = f"~{digest[: max(4, len(sign) * 2)]}"
         return name + sign + suffix
+
+
+def _folder_name(text: str, room: int) -> str:
+    """A folder's name of at most `room` UTF-16 units, a sign for it apart."""
+    name = safe_name(text, FOLDER_LIMIT)
+    return name if units(name) <= room - _SIGN else safe_name(name, max(1, room - _SIGN))

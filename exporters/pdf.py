@@ -156,7 +156,7 @@ class _Export:
         place = message.places[0] if message.places else None
         parent = self._directory.path(place.account, place.folder) if place else PurePosixPath("_")
         for length in ID_LENGTHS:
-            yield parent / file_name(message, moment(message), length, ".pdf")
+            yield parent / file_name(message, moment(message), parent, length, ".pdf")
 
     def _is(self, path: PurePosixPath, known: Mapping[str, str]) -> bool:
         """Whether the file is the one the index knows, unchanged."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from archiver.catalog.interface import Hit
-from archiver.cli.forms.interface import Form, Order
+from archiver.cli.destination import Destination, description, destination, handed_to, place_options
+from archiver.cli.forms.interface import Form, Options, Order
 from archiver.cli.forms.table import FORMS, FormCommand, own_options
 from archiver.cli.messages import ids_from
 from archiver.cli.output import as_json, number, plural, store_name
@@ -20,6 +20,8 @@ from archiver.errors import IntegrityError, StoreError
 from archiver.model import Problem
 
 if TYPE_CHECKING:
+    from archiver.handover.carriers import Carried
+    from archiver.monitor import Monitor
     from archiver.opening import Archive
     from exporters.interface import Outgoing, Report
 
@@ -27,9 +29,7 @@ if TYPE_CHECKING:
 @click.command(cls=FormCommand)
 @click.argument("query", nargs=-1)
 @click.option("--format", "form", type=click.Choice(sorted(FORMS)), required=True, help="The form of the files.")
-@click.option(
-    "--to", "target", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder to write to."
-)
+@place_options
 @click.option(
     "--from", "ids", type=click.File(), metavar="FILE", help="Read full message ids from FILE (- for standard input)."
 )
@@ -40,9 +40,11 @@ def command(
     /,
     query: tuple[str, ...],
     form: str,
-    target: Path,
     ids: IO[str] | None,
     json_: bool,
+    where: str,
+    keys: tuple[str, ...],
+    key_files: tuple[Path, ...],
     **_of_forms: object,
 ) -> None:
     """Write messages as files: those that a query finds, or those whose ids are read.
@@ -52,50 +54,66 @@ def command(
     if bool(query) == (ids is not None):
         raise click.UsageError("give either a query or --from")
     options = own_options(FORMS[form], click.get_current_context())
-    monitor, failures = watcher(), _Failures()
+    place = destination(where, keys, key_files)
+    failures = _Failures(watcher())
     with session.open(exclusive=False) as archive:
-        order = Order(archive, " ".join(query), _chosen(archive, query, ids, failures), target, monitor)
-        with FORMS[form].open(order, options) as exporter:
-            with suppress(OSError):  # what is wrong with the folder, the exporter tells
-                target.mkdir(
-                    parents=True, exist_ok=True, mode=0o700
-                )  # a new one is its owner's: the mail in it is plain
-            monitor.begin("export", len(order.hits), sum(hit.size for hit in order.hits))
-            report = exporter.export(_outgoing(order, failures), target)
-    failures.problems.extend(report.failed)
-    for problem in failures.problems:
-        monitor.problem(problem)
-    monitor.end("export", f"{plural(len(report.files), 'file')} in {target}")
-    finish(_tell(FORMS[form], report, failures, json_=json_))
+        hits = _chosen(archive, query, ids, failures)
+        order = Order(archive, " ".join(query), hits, failures.monitor)
+        report, carried = _export(FORMS[form], options, order, place, failures)
+    for problem in (*report.failed, *carried.failed):
+        failures.add(problem)
+    finish(_tell(FORMS[form], report, carried, place, failures, json_=json_))
 
 
-def _make_private(target: Path) -> None:
-    """A new folder is its owner's, for the mail in it is plain; what is wrong with it, the exporter tells."""
-    with suppress(OSError):
-        target.mkdir(parents=True, exist_ok=True, mode=0o700)
+def _export(
+    form: Form, options: Options, order: Order, place: Destination, failures: _Failures
+) -> tuple[Report, Carried]:
+    """What became of the messages, and of the files if they were carried elsewhere."""
+    from archiver.handover.carriers import Carried
+    from exporters.interface import Report
+
+    asked = description(form, options, order.query, order.hits)
+    with handed_to(place, order.archive, form, asked) as handover:
+        if handover is None:
+            return Report(0, len(order.hits), (), ()), Carried(there=1)
+        with form.open(order, options) as exporter:
+            handover.prepare()
+            order.monitor.begin("export", len(order.hits), sum(hit.size for hit in order.hits))
+            report = exporter.export(handover.watched(_outgoing(order, failures)), handover.folder)
+        order.monitor.end("export", f"{plural(len(report.files), 'file')} in {place}")
+        return report, handover.finish([problem.subject for problem in (*failures.problems, *report.failed)])
 
 
-def _tell(form: Form, report: Report, failures: _Failures, *, json_: bool) -> int:
+def _tell(form: Form, report: Report, carried: Carried, place: Destination, failures: _Failures, *, json_: bool) -> int:
     """Print the report and its summary line; the exit code."""
     code = 7 if failures.damaged else 3 if failures.problems else 0
+    files = carried.names if place.recipients else [str(path) for path in report.files]
     if json_:
         document: dict[str, Any] = {"written": report.written, "skipped": report.skipped, **form.details(report)}
         failed = [{"subject": problem.subject, "reason": problem.reason} for problem in failures.problems]
-        document |= {"failed": failed, "files": [str(path) for path in report.files], "exit_code": code}
-        click.echo(as_json(document))
+        document |= {"to": str(place), "sealed": bool(place.recipients), "sent": carried.sent, "there": carried.there}
+        click.echo(as_json(document | {"failed": failed, "files": files, "exit_code": code}))
     word = "complete" if code == 0 else f"NOT complete (exit code {code})"
     told = f"{plural(report.written, 'message')} written, {number(report.skipped)} there already"
-    more = f"; {form.told(report)}" if form.told(report) else ""
-    click.echo(f"{word}: {told}, {number(len(failures.problems))} failed{more}", err=json_)
+    parts = [f"{word}: {told}, {number(len(failures.problems))} failed", form.told(report)]
+    if place.folder is None:
+        what = "sealed file" if place.recipients else "file"
+        parts.append(f"{plural(carried.sent, what)} carried to {place}, {number(carried.there)} there already")
+    click.echo("; ".join(filter(None, parts)), err=json_)
     return code
 
 
 class _Failures:
-    """What did not even reach the exporter."""
+    """What failed by name, told as soon as it is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, monitor: Monitor) -> None:
+        self.monitor = monitor
         self.problems: list[Problem] = []
         self.damaged = False
+
+    def add(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        self.monitor.problem(problem)
 
 
 def _chosen(archive: Archive, query: Sequence[str], ids: IO[str] | None, failures: _Failures) -> list[Hit]:
@@ -107,7 +125,7 @@ def _chosen(archive: Archive, query: Sequence[str], ids: IO[str] | None, failure
         if hit := archive.catalog.get(message):
             found.append(hit)
         else:
-            failures.problems.append(Problem(f"message {message}", "the archive has no message of this id"))
+            failures.add(Problem(f"message {message}", "the archive has no message of this id"))
     return found
 
 
@@ -120,7 +138,8 @@ def _outgoing(order: Order, failures: _Failures) -> Iterator[Outgoing]:
             raw = order.archive.vault.read(hit.id, hit.pack)
         except (IntegrityError, StoreError) as error:
             failures.damaged |= isinstance(error, IntegrityError)
-            failures.problems.append(Problem(f"message {hit.id}", store_name(str(error))))
+            failures.add(Problem(f"message {hit.id}", store_name(str(error))))
+            order.unread[hit.id] = error
         else:
             yield Outgoing(hit.id, raw, hit.places, hit.subject, hit.date, hit.verdicts)
         order.monitor.advance("export", 1, hit.size)

@@ -34,7 +34,7 @@ COMMANDS = {
     "status": "Tell how complete, how old and how well copied the archive is.",
     "search": "Find messages.",
     "show": "Show one message and where it was seen.",
-    "export": "Write messages as .eml or mbox.",
+    "export": "Write messages as files: .eml, mbox, Maildir, PDF, a compliance bundle.",
     "restore": "Put messages back into an account.",
     "check": "Check the archive in every store.",
     "repair": "Heal damaged or missing objects from a good store.",

@@ -82,6 +82,9 @@ def hostile_messages() -> list[Outgoing]:
 class ExporterContract:
     """Subclass, and define a fixture `exporter`, and `read_back`: the exact messages an export holds."""
 
+    forbidden = '<>:"\\|?*\0\n'
+    """Signs that no name has."""
+
     def read_back(self, target: Path) -> Iterator[bytes]:
         """Every message in the export, as bytes, in any order."""
         raise NotImplementedError
@@ -124,7 +127,7 @@ class ExporterContract:
         for path in target.rglob("*"):
             assert len(path.name.encode()) <= 126
             assert path.name == path.name.strip(" ") == path.name.rstrip(".")
-            assert not set(path.name) & set('<>:"\\|?*\0\n')
+            assert not set(path.name) & set(self.forbidden)
         folded = Counter(str(path).casefold() for path in target.rglob("*"))
         assert max(folded.values()) == 1
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -12,6 +13,10 @@ from archiver.errors import QuotaError
 from exporters import files
 from exporters.eml import EmlExporter, file_name
 from exporters.index import COLUMNS
+from exporters.interface import Exporter
+from exporters.maildir import MaildirExporter
+from exporters.mbox import MboxExporter
+from exporters.names import PATH_LIMIT, units
 from tests.contracts.exporter import ARRIVED, BODIES, ExporterContract, hostile_messages, outgoing, place
 
 
@@ -37,9 +42,28 @@ def test_tree_names_and_time(tmp_path: Path) -> None:
 
 
 def test_a_long_subject_is_cut_between_characters() -> None:
-    name = file_name(outgoing(BODIES[0], subject="合同" * 100), None)
+    name = file_name(outgoing(BODIES[0], subject="合同" * 100), None, PurePosixPath("li/INBOX"))
     assert 110 <= len(name.encode()) <= 120
     assert name.startswith("2024-03-04 合同合同")
+
+
+@pytest.mark.parametrize(
+    "level", ["Clients and suppliers in Shenzhen", "采购部门的客户和供应商往来邮件", "𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷"]
+)
+@pytest.mark.parametrize("exporter", [EmlExporter(), MboxExporter(), MaildirExporter()])
+def test_paths_fit_into_the_limit_of_windows(exporter: Exporter, level: str, tmp_path: Path) -> None:
+    """Below a target of 59 characters, and each folder in a directory of its own."""
+    folders = ["/".join(f"{level} {n}" for n in range(depth)) + end for depth in range(1, 30) for end in ("", "x", "y")]
+    messages = [
+        outgoing(b"Subject: %d\n\n" % n, place(account="someone.with.a.long.name@a-long-domain.example", folder=folder))
+        for n, folder in enumerate(folders)
+    ]
+    messages = [replace(message, subject=f"{level} " * 30) for message in messages]
+    report = exporter.export(messages, tmp_path)
+    assert (report.written, report.failed) == (len(folders), ())
+    assert len({path.parent if path.suffix == ".eml" else path for path in report.files}) == len(folders)
+    assert max(units(str(path)) for path in report.files) <= PATH_LIMIT
+    assert exporter.export(messages, tmp_path).skipped == len(folders)
 
 
 def test_a_message_is_written_once_and_every_place_is_a_row(tmp_path: Path) -> None:

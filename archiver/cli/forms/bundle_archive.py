@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archiver.errors import StoreError
+from archiver.errors import IntegrityError, StoreError
 from archiver.vault.holds import era_of, standing
 from archiver.vault.inventory import Inventory, take
 from exporters.production.order import Kept, Search
@@ -29,12 +29,19 @@ def search(order: Order) -> Search:
         names = sorted({hold.name for hold in holds if hold.covers(packs[message])})
         return Kept(era_of(packs[message]) or "", "; ".join(names))
 
+    def unread(message: str) -> str:
+        """In words that tell no name of a store or a pack to whoever gets the bundle."""
+        if isinstance(order.unread.get(message), IntegrityError):
+            return "no copy in the archive is undamaged"
+        return "no store of the archive gave it"
+
     state = {
         "id": archive.machine.archive,
         "catalog": ", ".join(f"writer {writer} to manifest {seq}" for writer, seq in sorted(sealed.items())),
         "holds": ", ".join(sorted({f"{hold.name} ({hold.era})" for hold in holds})) or "none",
     }
-    return Search(order.query or "(a list of message ids)", order.hits, state, max(known, default=None), kept=kept)
+    query = order.query or "(a list of message ids)"
+    return Search(query, order.hits, state, max(known, default=None), unread, kept)
 
 
 def inventory_of(archive: Archive) -> Inventory:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from archiver.catalog.interface import Hit
+    from archiver.errors import MailarkError
+    from archiver.model import MessageId
     from archiver.monitor import Monitor
     from archiver.opening import Archive
     from exporters.interface import Exporter, Report
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be exported. query: as it was typed, "" when ids were given · hits: the messages, oldest first."""
+    """What is to be exported.
+
+    query: as it was typed, "" when ids were given · hits: the messages, oldest first · unread: grows while the
+    messages are read: why one could not be.
+    """
 
     archive: Archive
     query: str
     hits: Sequence[Hit]
-    target: Path
     monitor: Monitor
+    unread: dict[MessageId, MailarkError] = field(default_factory=dict)
 
 
 Options = Mapping[str, Any]
@@ -49,7 +54,8 @@ class Form:
     open: the exporter, for as long as the export lasts; it raises ConfigError when an extra is missing, and imports
     what is heavy itself, for this module is imported whenever an export's help is shown · options: given with another
     form they are a mistake in the usage; two forms may share the same option object · details: what the report says
-    beyond the counts, for JSON · told: the same as the end of the summary line, "" for nothing.
+    beyond the counts, for JSON · told: the same as the end of the summary line, "" for nothing · volumes: the exporter
+    reads its files again until its end, and makes folders that are volumes (see `handover.Handover`).
     """
 
     name: str
@@ -57,3 +63,4 @@ class Form:
     options: tuple[click.Option, ...] = ()
     details: Callable[[Report], dict[str, Any]] = _nothing
     told: Callable[[Report], str] = _silent
+    volumes: bool = False

@@ -10,9 +10,9 @@ from click.core import ParameterSource
 from archiver.cli.forms.bundle import BUNDLE
 from archiver.cli.forms.interface import Form, Options
 from archiver.cli.forms.pdf import PDF
-from archiver.cli.forms.plain import EML, MBOX
+from archiver.cli.forms.plain import EML, MAILDIR, MBOX
 
-FORMS = {form.name: form for form in (EML, MBOX, PDF, BUNDLE)}
+FORMS = {form.name: form for form in (EML, MBOX, MAILDIR, PDF, BUNDLE)}
 
 
 class FormCommand(click.Command):

@@ -1,0 +1,88 @@
+"""An exporter fills a folder; a handover carries the folder onward, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from archiver.handover.carriers import Carried, Carrier, File
+from archiver.model import Body
+
+BATCH = 64 << 20
+"""Bytes of messages after which what is finished is carried: so much plain text lies in the folder, and what a form of
+export makes of it."""
+
+_MOST = 1000
+"""Messages after which it is carried, however small they are."""
+
+
+class _Message(Protocol):
+    @property
+    def raw(self) -> Body: ...
+
+
+M = TypeVar("M", bound=_Message)
+
+
+class Handover:
+    """The folder for the exporter, emptied while it is filled; without a carrier it is where the export stays.
+
+    Whatever has a name in it that does not begin with a dot is finished, and the exporter does not look at it again:
+    so it is with every form but that of volumes. That one reads its files again until its end, and then each folder at
+    the top is a volume of its own.
+    """
+
+    def __init__(self, folder: Path, carrier: Carrier | None = None, *, volumes: bool = False) -> None:
+        self.folder = folder
+        self._carrier, self._volumes = carrier, volumes
+        self._filled: set[str] = set()
+
+    def prepare(self) -> None:
+        """Make the folder, for its owner alone: the mail in it is plain. What is wrong with it, the exporter tells."""
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def watched(self, messages: Iterable[M]) -> Iterator[M]:
+        """The messages on their way to the exporter; between two of them finished files are carried and removed."""
+        size = count = 0
+        for message in messages:
+            if self._carrier and not self._volumes and (size >= BATCH or count >= _MOST):
+                self._carry(self._carrier, self._files(self.folder))
+                size = count = 0
+            size, count = size + len(message.raw), count + 1
+            yield message
+
+    def finish(self, failures: Sequence[str]) -> Carried:
+        """The exporter is done: carry what is left, the first volume last. failures: subjects of what failed."""
+        if self._carrier is None:
+            return Carried()
+        for number, part in self._parts():
+            self._carry(self._carrier, self._files(part))
+            self._carrier.finish(number, self._empty_folders(), failures)
+        return self._carrier.carried
+
+    def _parts(self) -> list[tuple[int, Path]]:
+        if not self._volumes:
+            return [(0, self.folder)]
+        volumes = sorted(path for path in self.folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        return list(enumerate(volumes, 1))[::-1]
+
+    def _carry(self, carrier: Carrier, files: Sequence[File]) -> None:
+        carrier.take(files)
+        self._filled.update(name.rpartition("/")[0] for name, _ in files)
+        for _, path in files:
+            path.unlink()
+
+    def _files(self, below: Path) -> list[File]:
+        """The finished files, in the order of their names."""
+        paths = (path for path in below.rglob("*") if not path.name.startswith(".") and path.is_file())
+        return sorted((path.relative_to(self.folder).as_posix(), path) for path in paths)
+
+    def _empty_folders(self) -> list[str]:
+        """Folders that never held anything, like new/ of a Maildir; volumes have none."""
+        if self._volumes:
+            return []
+        folders = [path for path in self.folder.rglob("*") if path.is_dir() and not any(path.iterdir())]
+        return sorted({path.relative_to(self.folder).as_posix() for path in folders} - self._filled)

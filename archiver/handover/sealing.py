@@ -1,0 +1,128 @@
+"""An export sealed into one file, `mailark-<digest>.tar.age`: a tar, encrypted to age recipients while it is written.
+
+The tar is POSIX pax (POSIX.1-2001), with one spelling for everything but names, sizes and contents: mode 0600, owner 0,
+times of messages as the exporter gave them, all others 1970. `age -d -i KEY FILE | tar x` opens it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from archiver.handover.carriers import Carried, File
+from archiver.stores.shelf import Put, Shelf
+from archiver.vault import age
+from archiver.vault.files import usable
+
+_SUFFIX = ".tar.age"
+
+
+def sealed_name(asked: Sequence[str], failures: Sequence[str] = (), volume: int = 0) -> str:
+    """The name of the sealed file, which tells nobody anything: the same for the same order.
+
+    asked: everything that decides what is in it, in order · failures: what is missing in it, so that an export that
+    was not complete never passes for one that is.
+    """
+    text = json.dumps([list(asked), sorted(failures)], ensure_ascii=False)
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+    return f"mailark-{digest}{f'-{volume:03d}' if volume else ''}{_SUFFIX}"
+
+
+class Sealed:
+    """Everything taken until `finish` becomes one file; a volume's name has its number, `…-001.tar.age`.
+
+    `work` is a private folder in which the sealed file grows until it is carried. A name that is taken is this
+    export's, and is not compared: sealing again gives other bytes every time.
+    """
+
+    def __init__(
+        self, shelf: Shelf, recipients: Sequence[age.Recipient], asked: Sequence[str], work: Path, *, volumes: bool
+    ) -> None:
+        self.carried = Carried()
+        self._shelf, self._recipients, self._asked, self._volumes = shelf, recipients, asked, volumes
+        self._part = work / "sealed.part"
+        self._begun = time.time()
+        self._tar: _Tar | None = None
+
+    def there(self) -> bool:
+        """Whether this very export, complete, lies on the shelf already: the first volume is carried last."""
+        return self._shelf.stat(sealed_name(self._asked, volume=int(self._volumes))) is not None
+
+    def take(self, files: Sequence[File]) -> None:
+        with usable(self._part.parent):
+            tar = self._opened()
+            for name, path in files:
+                tar.add(name, path)
+
+    def finish(self, volume: int, folders: Sequence[str], failures: Sequence[str]) -> None:
+        with usable(self._part.parent):
+            tar = self._opened()
+            tar.add_folders(folders)
+            tar.close()
+        self._tar = None
+        name = sealed_name(self._asked, failures, volume)
+        new = self._shelf.put_if_absent(name, self._part) is Put.NEW
+        self.carried.sent += new
+        self.carried.there += not new
+        self.carried.names.append(name)
+        self._part.unlink()
+
+    def _opened(self) -> _Tar:
+        if self._tar is None:
+            self._tar = _Tar(self._part, self._recipients, self._begun)
+        return self._tar
+
+
+class _Tar:
+    """A tar that is sealed as it grows. Raises OSError."""
+
+    def __init__(self, path: Path, recipients: Sequence[age.Recipient], begun: float) -> None:
+        self.file = path.open("wb")
+        self._sealed = age.Writer(self.file, recipients)
+        stream = cast(BinaryIO, _Sink(self._sealed.write))
+        self._tar = tarfile.TarFile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT)
+        self._begun = begun
+
+    def add(self, name: str, path: Path) -> None:
+        """A file; its time is kept when the exporter gave it one."""
+        member = _member(name)
+        found = path.stat()
+        member.size = found.st_size
+        member.mtime = int(found.st_mtime) if found.st_mtime < self._begun - 1 else 0
+        with path.open("rb") as file:
+            self._tar.addfile(member, file)
+
+    def add_folders(self, names: Sequence[str]) -> None:
+        """Empty folders."""
+        for name in names:
+            member = _member(name)
+            member.type, member.mode = tarfile.DIRTYPE, 0o700
+            self._tar.addfile(member)
+
+    def close(self) -> None:
+        """The end of the tar and of the sealed file."""
+        self._tar.close()
+        self._sealed.close()
+        self.file.close()
+
+
+class _Sink:
+    """The only thing a streamed tar needs of a file."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._write = write
+
+    def write(self, data: bytes) -> int:
+        self._write(data)
+        return len(data)
+
+
+def _member(name: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.mode, member.mtime = 0o600, 0
+    return member
