@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.exporters.production.kit import Production
-from tests.exporters.test_bundle import many
+from tests.exporters.production.kit import Production, many
 
 COUNT = 60
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from tests.exporters.production.kit import Production
-from tests.exporters.test_bundle import many
+from tests.exporters.production.kit import Production, many
 messages = many(60)
 def slow():
     for message in messages:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import io
+import json
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -70,6 +73,18 @@ def part(name: str, content: bytes, kind: str = "application/octet-stream", extr
 def attached(message: bytes) -> bytes:
     """A message as an attachment of another."""
     return b"Content-Type: message/rfc822\r\nContent-Disposition: attachment; filename=inner.eml\r\n\r\n" + message
+
+
+def many(count: int) -> list[Outgoing]:
+    """Messages of several lengths, some with attachments, some held by two custodians."""
+    made = []
+    for number in range(count):
+        chance = random.Random(number)
+        parts = [part(f"{n}.txt", chance.randbytes(300)) for n in range(chance.randrange(3))]
+        raw = mail(f"Message {number}", "word " * chance.randrange(200), parts)
+        places = [place("sales", uid=number)] + [place("buying", uid=number, day=1)] * (number % 3 == 0)
+        made.append(outgoing(raw, *places))
+    return made
 
 
 def pdf(pages: int, text: str = "") -> bytes:
@@ -146,6 +161,16 @@ class Production:
     def dat(self, number: int = 1) -> list[dict[str, str]]:
         """The records of a volume."""
         return read_dat((self.volume(number) / f"data/DATA/VOL{number:03d}.dat").read_bytes())
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """A list of the report."""
+        with (self.volume() / "data/REPORT" / name).open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def query(self) -> dict[str, object]:
+        """query.json."""
+        found: dict[str, object] = json.loads((self.volume() / "data/REPORT/query.json").read_bytes())
+        return found
 
     def contents(self) -> dict[str, bytes]:
         """Every file below the target."""
