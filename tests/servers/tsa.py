@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 
 from asn1crypto import core, tsp
 
@@ -87,8 +88,8 @@ class Tsa:
 
 
 @contextmanager
-def tsa(folder: Path) -> Iterator[Tsa]:
-    """A running authority that keeps its keys in `folder`."""
+def tsa(folder: Path, url: str = "") -> Iterator[Tsa]:
+    """A running authority that keeps its keys in `folder`; `url`: where one was that has ended."""
     served = Tsa(folder)
 
     class Handler(BaseHTTPRequestHandler):
@@ -121,7 +122,8 @@ def tsa(folder: Path) -> Iterator[Tsa]:
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
             """Nothing."""
 
-    server = _bound(Handler)
+    port = urlsplit(url).port
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler) if port else _bound(Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     served.url = f"http://127.0.0.1:{server.server_address[1]}/tsr"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -39,12 +40,25 @@ def seal_of(archive: Archive, options: Options) -> Seal:
         raise ConfigError("a compliance bundle needs an extra", "pip install 'mailark[bundle]'")
     if options["tsa_ca"] and not options["tsa"]:
         raise click.UsageError("--tsa-ca goes with --tsa")
+    if options["tsa"] and not _is_address(options["tsa"]):
+        raise click.UsageError("--tsa: write the address as http://HOST/… or https://HOST/…, without a password")
     if options["signer_password_file"] and not options["signer"]:
         raise click.UsageError("--signer-password-file goes with --signer")
     from exporters.production.signing import seal
 
     authority = options["tsa_ca"].read_bytes() if options["tsa_ca"] else b""
     return seal(_identity(archive, options), options["tsa"], authority)
+
+
+def _is_address(url: str) -> bool:
+    """Known before hours of rendering; a password in it would stand in the bundle, which names the authority."""
+    try:
+        parts = urlsplit(url)
+        port_is_a_number = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    named = bool(parts.hostname) and parts.username is None
+    return parts.scheme.lower() in ("http", "https") and named and port_is_a_number
 
 
 def _identity(archive: Archive, options: Options) -> Identity:
