@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import mailbox
+import random
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +50,70 @@ def test_python_reads_the_same_messages(tmp_path: Path) -> None:
     found = mailbox.mbox(tmp_path / file)
     assert [message["Subject"] is not None for message in found] == [True] * 3
     found.close()
+
+
+LINES = (b"From ", b">From ", b">>From x", b"From: y", b"x", b"", b"\tFrom ", b">", b"Fro")
+
+
+def ended(chance: random.Random, end: bytes) -> bytes:
+    """A message of odd lines that ends as messages do."""
+    lines = [chance.choice(LINES) + chance.choice(LINES) for _ in range(chance.randrange(12))]
+    return b"".join(line + end for line in (b"Subject: x", b"", *lines))
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_python_and_git_read_every_byte(end: bytes, tmp_path: Path) -> None:
+    """Two readers that are not ours; git takes the quoting of mboxrd away itself."""
+    raws = [*dict.fromkeys(ended(random.Random(seed), end) for seed in range(200))]
+    (file,) = MboxExporter().export([outgoing(raw) for raw in raws], tmp_path).files
+    with contextlib.closing(mailbox.mbox(tmp_path / file, create=False)) as box:
+        found = [re.sub(rb"(?m)^>(>*From )", rb"\1", box.get_bytes(key)) for key in box.keys()]  # noqa: SIM118
+    assert found == raws
+    if shutil.which("git") is None:
+        pytest.skip("needs the program git")
+    (tmp_path / "split").mkdir()
+    command = ["git", "mailsplit", "--mboxrd", "--keep-cr", f"-o{tmp_path / 'split'}", str(tmp_path / file)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    split = [path.read_bytes() for path in sorted((tmp_path / "split").iterdir())]
+    assert [part.partition(b"\n")[2].removesuffix(b"\n") for part in split] == raws
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from exporters.mbox import MboxExporter
+from tests.contracts.exporter import outgoing
+def messages(count):
+    for number in range(count):
+        yield outgoing(b"Subject: %d\\n\\n" % number + b"From here on it is long\\n" * 40_000)
+for count in (2, 200):
+    MboxExporter().export(messages(count), Path(sys.argv[1]) / str(count))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_mbox(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", MEASURED, str(tmp_path)], cwd=root, capture_output=True, check=True)
+    few, many = (int(line) for line in done.stdout.split())
+    size = (tmp_path / "200" / "li@example.cn" / "INBOX.mbox").stat().st_size
+    print(f"{size >> 20} MiB in one mbox: {many} MiB of memory, {few} MiB for two messages")
+    assert size > 180 << 20
+    assert many - few < 16
+
+
+def test_the_index_tells_only_of_what_is_there(tmp_path: Path) -> None:
+    (file,) = MboxExporter().export([outgoing(BODIES[0])], tmp_path).files
+    places = (place(folder="Sent"), place(folder="Archive"))
+    MboxExporter().export([outgoing(BODIES[1]), outgoing(BODIES[2], *places)], tmp_path)
+    with (tmp_path / "index-mbox.csv").open(encoding="utf-8-sig", newline="") as index:
+        rows = [(row["id"], row["file"], row["folder"]) for row in csv.DictReader(index)]
+    assert rows == [
+        (outgoing(BODIES[0]).id, str(file), "INBOX"),
+        (outgoing(BODIES[2]).id, "li@example.cn/Sent.mbox", "Sent"),
+        (outgoing(BODIES[2]).id, "li@example.cn/Sent.mbox", "Archive"),
+    ]
 
 
 def test_folder_and_file_of_the_same_name_do_not_meet(tmp_path: Path) -> None:
