@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.sandbox import Sandbox
+from tests.cli.sandbox import WHEN, Sandbox, message
 from tests.exporters.production.kit import read_dat
 
 OPTIONS = ("--format", "bundle", "--case", "CASE-7", "--to", "out")
@@ -69,6 +70,47 @@ def test_withheld_held_and_without_pages(sandbox: Sandbox) -> None:
     assert [record["CONTROLNUMBER"] for record in records if record["PRIVILEGE"]] != []
     assert {record["LEGALHOLD"] for record in records} == {"case seven"}
     assert len(list((root / "NATIVES").iterdir())) == 5 and len(list((root / "PDF").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_what_the_archive_cannot_give_is_told_with_the_reason_and_the_sum_holds(sandbox: Sandbox) -> None:
+    """One message lies in a pack whose every copy is damaged, another in one that every store has lost."""
+    sandbox.init()
+    sandbox.run("backup")
+    ids = []
+    for subject in ("damaged", "lost"):
+        before = {path.name for path in (sandbox.home / "first/packs").rglob("*.age")}
+        ids.append(_archived(sandbox, subject))
+        (pack,) = {path.name for path in (sandbox.home / "first/packs").rglob("*.age")} - before
+        for path in [path for store in ("first", "second") for path in (sandbox.home / store).rglob(pack)]:
+            data = path.read_bytes()
+            path.write_bytes(data[:-40] + bytes([data[-40] ^ 1]) + data[-39:])
+            if subject == "lost":
+                path.unlink()
+    done = sandbox.run("export", "from:anna", *OPTIONS, "--no-pdf")
+    assert done.code == 7, done
+    equation = "9 hits = 6 exported + 0 withheld + 2 failed + 1 duplicates"
+    assert equation in done.last and "6 messages written, 0 there already, 2 failed" in done.last
+    root = sandbox.home / "out/CASE-7_VOL001"
+    with (root / "data/REPORT/exceptions.csv").open(encoding="utf-8-sig", newline="") as file:
+        told = {row["message_sha256"]: row["exception"] for row in csv.DictReader(file)}
+    assert told == {
+        ids[0]: "not produced: it is damaged in the archive",
+        ids[1]: "not produced: no store of the archive gave it",
+    }
+    steps = [json.loads(line) for line in (root / "data/REPORT/custody.jsonl").read_text("utf-8").splitlines()]
+    (read,) = (step for step in steps if step["action"] == "read and hashed anew")
+    assert (read["equal_to_the_hash_at_ingest"], read["failed"]) == (6, 2)
+    assert _sums(root) and equation in (root / "bag-info.txt").read_text("utf-8")
+    again = sandbox.run("export", "from:anna", *OPTIONS, "--no-pdf", "--json")
+    assert again.code != 0 and (again.json["written"], again.json["skipped"], len(again.json["failed"])) == (0, 6, 2)
+
+
+def _archived(sandbox: Sandbox, subject: str) -> str:
+    """One more message by a backup of its own; its id."""
+    sandbox.server.append(sandbox.users["sales"], "INBOX", message(subject, subject), [], WHEN)
+    assert sandbox.run("backup").code == 0
+    return sandbox.run("search", "--ids", f"subject:{subject}").out.strip()
 
 
 def test_mistakes_are_2_and_write_nothing(sandbox: Sandbox) -> None:

@@ -32,7 +32,7 @@ def search(order: Order) -> Search:
     def unread(message: str) -> str:
         """In words that tell no name of a store or a pack to whoever gets the bundle."""
         if isinstance(order.unread.get(message), IntegrityError):
-            return "no copy in the archive is undamaged"
+            return "it is damaged in the archive"
         return "no store of the archive gave it"
 
     state = {
