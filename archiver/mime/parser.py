@@ -19,6 +19,9 @@ from archiver.model import Address
 
 _SUBJECT_LIMIT = 10_000
 _LABEL = re.compile(r"=\?([^?\s]{1,40})\?[bBqQ]\?")
+_EMBEDDED_HEAD = 16 * 1024
+_SHOWN = 10  # addresses of each kind that are told of an embedded message
+_WHOLE = 64 * 1024 * 1024
 _SAMPLED_PARTS = 4
 _SAMPLED_BYTES = 4 * 1024
 
@@ -58,12 +61,28 @@ class Parsed:
         return body_html(parts, _decoder({}, parts))
 
     @property
+    def whole_text(self) -> str:
+        """`text` without its limit, as far as 64 MiB go."""
+        if "text cut" not in self.defects:
+            return self.text
+        parts = list(self._bodies)
+        return body_text(parts, _decoder({}, parts), _WHOLE)
+
+    @property
     def shown(self) -> list[tuple[str, str]]:
         """("html" | "text", content) of the body as a mail program shows it, part by part, of alternatives the HTML;
-        decoded anew on every call. The HTML is hostile: clean it before use.
+        decoded anew on every call. The HTML is hostile: clean it before use. Before the parts of an embedded message
+        stands ("message", its From, To, Cc, Date and Subject in lines).
         """
         parts = list(self._bodies)
-        return body_shown(parts, _decoder({}, parts))
+        shown: list[tuple[str, str]] = []
+        inside: Part | None = None
+        for kind, content, embedder in body_shown(parts, _decoder({}, parts)):
+            if embedder is not None and embedder is not inside:
+                shown.append(("message", _told(embedder)))
+            shown.append((kind, content))
+            inside = embedder
+        return shown
 
 
 def parse(raw: bytes, *, truncated: bool = False) -> Parsed:
@@ -75,6 +94,20 @@ def parse(raw: bytes, *, truncated: bool = False) -> Parsed:
         return _parse(raw, truncated)
     except Exception as error:  # the last net: whatever was not foreseen must not stop an archive
         return Parsed(defects=(f"not parsed: {type(error).__name__}",))
+
+
+def _told(embedded: Part) -> str:
+    """Who wrote an embedded message to whom, and when."""
+    parsed = parse(embedded.content(_EMBEDDED_HEAD)[0])
+    people = (("From", parsed.from_), ("To", parsed.to), ("Cc", parsed.cc))
+    lines = [f"{name}: {', '.join(map(_person, found[:_SHOWN]))}" for name, found in people if found]
+    if parsed.date:
+        lines.append(f"Date: {parsed.date:%Y-%m-%d %H:%M:%S %z}")
+    return "\n".join([*lines, f"Subject: {parsed.subject}"])
+
+
+def _person(address: Address) -> str:
+    return f"{address.name} <{address.addr}>" if address.name and address.addr else address.name or address.addr
 
 
 def _parse(raw: bytes, truncated: bool) -> Parsed:

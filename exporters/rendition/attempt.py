@@ -24,6 +24,10 @@ _WIDEST = 3.0
 _MARGIN = 18 / 25.4 * 96  # pixels, of template.css
 _ROOM = 1.02  # for the borders and paddings to the right of the last letter
 _NO_LIMIT = 10_000  # the text is bounded before it is laid out
+_TOLD = (
+    "white-space:pre-wrap;margin:8px 0;padding:6px 10px;background:#eef1f5;border-left:3px solid #8294ab;font-size:12px"
+)
+_RULE = "\u2500" * 2
 _IMAGE_BYTES = 64 * 1024 * 1024
 
 
@@ -64,11 +68,12 @@ def attempt(message: Outgoing, tier: Tier) -> Attempt:
     if tier is Tier.HEADER:
         return _plain(read, Body("", kind="text"), Notes(), tier)
     if tier is Tier.TEXT:
-        return _text(read, tier)
+        return _text(read, tier, read.parsed.whole_text)
     shown = read.parsed.shown
-    if any(kind == "html" for kind, _ in shown):
+    kinds = {kind for kind, _ in shown}
+    if "html" in kinds:
         return _html(read, sanitise(_one(shown), _images(read.parsed), fonts.covered), tier)
-    return _text(read, tier)
+    return _text(read, tier, _lines(shown) if "message" in kinds else read.parsed.whole_text)
 
 
 def _read(message: Outgoing) -> _Read:
@@ -79,13 +84,21 @@ def _read(message: Outgoing) -> _Read:
 
 
 def _one(shown: list[tuple[str, str]]) -> str:
-    """The parts of a body as one HTML text; plain ones keep their lines."""
-    if len(shown) == 1:
-        return shown[0][1]
-    return "<hr>".join(
-        content if kind == "html" else f'<div style="white-space: pre-wrap">{breakable(content)}</div>'
-        for kind, content in shown
-    )
+    """The parts of a body as one HTML text; plain ones keep their lines, embedded messages tell whose they are."""
+    pieces: list[str] = []
+    begun = True
+    for kind, content in shown:
+        if not begun:
+            pieces.append("<hr>")
+        begun = kind == "message"
+        style = _TOLD if begun else "white-space: pre-wrap"
+        pieces.append(content if kind == "html" else f'<div style="{style}">{breakable(content)}</div>')
+    return "".join(pieces)
+
+
+def _lines(shown: list[tuple[str, str]]) -> str:
+    """The parts of a body as text, embedded messages between rules."""
+    return "\n\n".join(f"{_RULE}\n{content}" if kind == "message" else content for kind, content in shown)
 
 
 def _images(parsed: Parsed) -> dict[str, bytes]:
@@ -99,8 +112,10 @@ def _images(parsed: Parsed) -> dict[str, bytes]:
     return images
 
 
-def _text(read: _Read, tier: Tier) -> Attempt:
-    body, substituted, cut = text_body(read.parsed.text)
+def _text(read: _Read, tier: Tier, text: str) -> Attempt:
+    body, substituted, cut = text_body(text)
+    if not text.strip():
+        body = Body(f"<p>{Wording(read.language).label('no_text')}</p>", kind="text")
     return _plain(read, body, Notes(substituted=substituted, truncated=cut), tier)
 
 

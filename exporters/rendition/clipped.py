@@ -14,7 +14,9 @@ _OVERLAP = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far text goes. right: its right-most end, pixels from the left edge · outside: pieces of it off the page."""
+    """How far things go. right: the right-most end of text and tables, pixels from the left edge · outside: pieces of
+    text off the page.
+    """
 
     right: float
     outside: int
@@ -27,6 +29,7 @@ def reach(pages: Sequence[Any]) -> Reach:
     right, outside = 0.0, 0
     for page in pages:
         top, bottom = _band(page)
+        right = max(right, *_tables(page), 0.0)
         for left, end, above, below in _texts(page):
             right = max(right, end)
             outside += left < -1 or end > page.width - _EDGE or above < top or below > bottom
@@ -39,13 +42,26 @@ def _band(page: Any) -> tuple[float, float]:
     return top - _OVERLAP, top + box.height + _OVERLAP
 
 
-def _texts(page: Any) -> Iterator[tuple[float, float, float, float]]:
-    """Left, right, top and bottom of every piece of visible text, margin boxes apart."""
+def _boxes(page: Any) -> Iterator[Any]:
+    """All boxes of a page, margin boxes apart."""
     stack: list[Any] = [page._page_box.children[0]]
     while stack:
         box = stack.pop()
         children: Iterable[Any] = getattr(box, "children", ())
         stack.extend(children)
+        yield box
+
+
+def _tables(page: Any) -> Iterator[float]:
+    """The right edge of every table; its lines and colours belong to what a reader sees."""
+    for box in _boxes(page):
+        if box.element_tag == "table" and hasattr(box, "margin_width"):
+            yield box.position_x + box.margin_width() - box.margin_right
+
+
+def _texts(page: Any) -> Iterator[tuple[float, float, float, float]]:
+    """Left, right, top and bottom of every piece of visible text."""
+    for box in _boxes(page):
         text = getattr(box, "text", None)
         if text and (seen := text.rstrip()) and box.style["visibility"] == "visible":
             width = box.width * len(seen) / len(text)

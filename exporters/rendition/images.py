@@ -6,7 +6,7 @@ import io
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 PIXELS = 25_000_000
 """Pixels of an image that is decoded; a larger JPEG is decoded at a half, a quarter or an eighth."""
@@ -35,6 +35,7 @@ def recode(data: bytes, most: int = PIXELS) -> Picture | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            ImageFile.LOAD_TRUNCATED_IMAGES = False  # WeasyPrint sets it for the whole process when it is imported
             with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
                 return _recoded(image, min(most, PIXELS))
     except Exception:  # a decoder fed with damaged data raises nearly anything; the answer is always the same

@@ -7,12 +7,13 @@ child steps from `body`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from archiver.mime import Attachment, Parsed
+from archiver.mime import Attachment, Parsed, parse
 from archiver.model import Address, Verdict
 from exporters.interface import Outgoing
 from exporters.rendition import fonts
@@ -29,6 +30,9 @@ _SUBJECT, _FIELD, _NAME, _RUNNING = 1_000, 998, 300, 90
 # message and weighs nothing, so that any of them wins.
 _LINED = 'body > main table[border]:not([border="0"], [rules], [frame], [bordercolor])'
 _DEFAULTS = f":where({_LINED}, {_LINED} > * > tr > :is(td, th)) {{ border-style: solid; border-color: #999 }}"
+_MESSAGES = ("message/rfc822", "message/global", "message/news")
+_HEAD = 16 * 1024  # bytes of an attached message that are read to name it
+_KIND = re.compile(r"[^/.+-]*[/.+-]*")  # where a type may be broken
 _COUNTED = ("remote_images", "tracking_pixels", "missing_images", "substituted", "truncated")
 
 
@@ -147,12 +151,24 @@ def _footer(attachments: Sequence[Attachment], words: Wording) -> str:
 
 
 def _attachment(attachment: Attachment) -> str:
-    digest = hashlib.sha256(attachment.data()).hexdigest()
-    name = _text(attachment.name[:_NAME]) or "–"
+    data = attachment.data()
+    digest = hashlib.sha256(data).hexdigest()
+    name = _text(attachment.name[:_NAME])
+    if attachment.type in _MESSAGES:  # mail programs give them no name
+        name = "<br>".join(filter(None, (name, *_embedded(data))))
+    kind = "<wbr>".join(map(_text, _KIND.findall(attachment.type[:80])))
     return (
-        f"<tr><td>{name}</td><td>{_text(attachment.type[:80])}</td><td>{attachment.size:,}</td>"
+        f"<tr><td>{name or '–'}</td><td>{kind}</td><td>{attachment.size:,}</td>"
         f"<td>{digest[:32]}<br>{digest[32:]}</td></tr>"
     )
+
+
+def _embedded(data: bytes) -> Iterator[str]:
+    """What names an attached message: its subject, who wrote it, when."""
+    parsed = parse(data[:_HEAD])
+    yield _text(parsed.subject[:_NAME])
+    told = [*map(_address, parsed.from_[:1]), *([_moment(parsed.date)] if parsed.date else [])]
+    yield ", ".join(told)
 
 
 def _text(text: str) -> str:

@@ -32,6 +32,7 @@ _SPACER = re.compile(r"(?:spacer|blank|clear|pixel|shim|trans|1x1|dot)[^/]{0,40}
 _TALL = 240  # pixels of a box that is only a place
 _ALT = 200
 _PAGE = (640, 880)  # pixels of the text of an A4 page, less a little
+_SHRUNK = 1.7  # pages: what is no taller becomes one page tall, as a photo taken upright; the rest is cut into strips
 _STRIP = 400  # pixels down of a strip of an image that is taller than a page, when it is as wide as one
 _PIXELS = re.compile(r"(?:width|height):([0-9.]+)px(?: !important)?\Z")
 
@@ -172,8 +173,18 @@ def _layout(
     free = height is None or _proportional(picture, width, height)
     if not free:
         parts.append(f"height:{min(height or 0, _PAGE[1])}px")
-    tall = free and min(width or _PAGE[0], _PAGE[0]) * picture.height > _PAGE[1] * picture.width
-    return [*parts, "max-width:100%", *(["display:block"] if tall else [])], tall
+    pages = min(width or _PAGE[0], _PAGE[0]) * picture.height / (_PAGE[1] * picture.width) if free else 0
+    tall = pages > _SHRUNK
+    return [*parts, *_bounds(picture, parts, pages), *(["display:block"] if tall else [])], tall
+
+
+def _bounds(picture: Picture, parts: list[str], pages: float) -> list[str]:
+    """What keeps an image within its line and, if it is not to be cut, within a page."""
+    if not 1 < pages <= _SHRUNK:
+        return ["max-width:100%"]
+    widest = f"{_PAGE[1] * picture.width // picture.height}px"
+    relative = any(part.startswith("width:") and "%" in part for part in parts)
+    return [f"max-width:{widest}"] if relative else [f"width:{widest}", "max-width:100%"]
 
 
 def _proportional(picture: Picture, width: int | None, height: int) -> bool:

@@ -33,6 +33,10 @@ _SHOWN_AS = {0x0B: " ", 0x0C: " ", 0x85: " ", 0x2028: "\n", 0x2029: "\n"}
 _SHOWN_AS |= {0xF0B7: "•", 0xF0A7: "▪", 0xF0D8: "➢", 0xF0FC: "✓", 0xF0E0: "→", 0xF0DF: "←", 0xF04A: "☺", 0xF04C: "☹"}
 # Invisible and without a use on paper: word joiner and its kin, byte order mark, combining grapheme joiner, fillers.
 _INVISIBLE = frozenset([0xFEFF, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x3164, 0xFFA0, *range(0x2060, 0x2065)])
+# The flags of England, Scotland, Wales: tags behind a black flag (UTS 51, annex C); anywhere else tags hide text.
+_FLAGS = re.compile(
+    "(\U0001f3f4\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074|\U000e0077\U000e006c\U000e0073)\U000e007f)"
+)
 _BIDI = frozenset([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # UAX 9: embeddings, overrides, isolates
 _CONTROLS = frozenset([*range(9), *range(0x0E, 0x20), *range(0x7F, 0xA0)]) - {0x85}
 
@@ -148,6 +152,13 @@ class Signs:
     def clean(self, text: str) -> str:
         """`text` with visible codes for control characters, bidi overrides and characters that no font covers."""
         if text.isascii() and text.isprintable():
+            return text
+        if "\U0001f3f4\U000e0067" in text:
+            return "".join(map(self._clean, _FLAGS.split(text)))
+        return self._clean(text)
+
+    def _clean(self, text: str) -> str:
+        if _FLAGS.fullmatch(text):
             return text
         shown = {sign: self._sign(sign) for sign in set(text)}
         table = {ord(sign): found for sign, found in shown.items() if found is not None}

@@ -13,6 +13,7 @@ from html import escape
 import nh3
 
 from exporters.rendition import css, elements, pictures
+from exporters.rendition.direction import settle
 from exporters.rendition.interface import Notes, Sanitised
 from exporters.rendition.runs import Runs, Signs
 from exporters.rendition.selectors import BOX
@@ -22,13 +23,19 @@ from exporters.rendition.tree import FLOATS, LISTS, QUOTES, Open, Tree
 BODY = 3_500_000
 """Characters of HTML, without its embedded images; what is beyond is cut and counted."""
 _FLAT = "mailark-flat"
+_DEEP = "mailark-deep"
+_BARS = 20
+"""Quotations inside one another that still have a bar of their own."""
 _LINK = "mailark-link"  # one that leads nowhere we follow still looks like one
 _STYLE = (
     f".{BOX}{{overflow-wrap:break-word}}"
     f".{_LINK}{{color:#00e;text-decoration:underline}}"
     f".{BOX} hr{{border:solid #a0a0a0;border-width:1px 0 0}}"
     f".{BOX} pre{{white-space:pre-wrap}}.{BOX} table{{max-width:100%}}"
-    f".{BOX} .{_FLAT}{{margin:0!important;padding:0!important;border:0!important}}{pictures.STYLE}"
+    f".{BOX} .{_FLAT}{{margin:0!important;padding:0!important;border:0!important}}"
+    f".{BOX} .{_DEEP}{{margin:0!important;padding:0 0 0 3px!important;border:0 solid #ccc!important;"
+    "border-left-width:1px!important}"
+    f"{pictures.STYLE}"
 )
 _UNFLOAT = "float:none !important", "display:block !important"
 _NOWRAP = re.compile(r"white-space\s*:\s*nowrap", re.IGNORECASE)
@@ -78,6 +85,7 @@ class _Body:
     def sanitised(self, truncated: int) -> Sanitised:
         """The result; call once."""
         found = list(tokens(self._html))
+        settle(found)
         sheet = css.sheet(token.text for token in found if token.kind == "style" and _applies(token))
         self._floating, self._aligning = sheet.floating(), sheet.aligning()
         if sheet.capped:
@@ -145,8 +153,8 @@ class _Body:
         kept = elements.attributes(name, given)
         style = self._style(given)
         floats, aligned = self._look(name, kept, given, style)
-        if self._flat(name):
-            kept["class"] = f"{kept.get('class', '')} {_FLAT}".strip()
+        if flat := self._flat(name):
+            kept["class"] = f"{kept.get('class', '')} {flat}".strip()
         if name == "img":
             self._tree.elements += 1
             self._out.append(self._pictures.shown(given, style, _written(kept)))
@@ -195,11 +203,12 @@ class _Body:
             floats = False
         return floats, aligned
 
-    def _flat(self, name: str) -> bool:
-        """Whether an element is indented no further."""
+    def _flat(self, name: str) -> str:
+        """The class of an element that is indented no further; of a quotation whose bar is only drawn closer."""
         if name == "blockquote":
-            return self._tree.nested(_QUOTE) >= QUOTES
-        return name in _LISTED and self._tree.nested(_LISTED) >= LISTS
+            level = self._tree.nested(_QUOTE)
+            return "" if level < QUOTES else _DEEP if level < _BARS else _FLAT
+        return _FLAT if name in _LISTED and self._tree.nested(_LISTED) >= LISTS else ""
 
     def _take_body(self, given: Mapping[str, str]) -> None:
         """The first body element gives its look to our box."""

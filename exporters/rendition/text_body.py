@@ -5,13 +5,13 @@ letters, what draws a table with spaces or lines in letters of one width.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
 from exporters.rendition import fonts
+from exporters.rendition.direction import LETTERS, direction
 from exporters.rendition.page import Body
 from exporters.rendition.runs import Signs, chunk
 
@@ -22,7 +22,6 @@ CHARACTERS = 600_000
 _QUOTE = re.compile(r" ?>")
 _COLUMNS = re.compile(r"\S(?: {3,}|\t+)\S|[\u2500-\u257f]{3}|[-+=|]{8}")
 _WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]")
-_RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _ALIGNED = 3
 _BLOCK = 20
 _LONG = 2_000
@@ -65,8 +64,8 @@ def _looks(lines: Sequence[str]) -> list[_Look]:
     columns = _columns(lines)
     directions = _directions(lines)
     return [
-        _Look(bool(_QUOTE.match(line)), aligned, direction)
-        for line, aligned, direction in zip(lines, columns, directions, strict=True)
+        _Look(bool(_QUOTE.match(line)), aligned, side)
+        for line, aligned, side in zip(lines, columns, directions, strict=True)
     ]
 
 
@@ -84,21 +83,15 @@ def _columns(lines: Sequence[str]) -> list[bool]:
 
 
 def _directions(lines: Sequence[str]) -> list[str]:
-    """Of each line by its first letter (Unicode's bidirectional algorithm, rules P2 and P3); a line without letters
-    goes with the one before."""
-    if not any(map(_RIGHT_TO_LEFT.search, lines)):
+    """Of each line by its first letter; a line without letters goes with the one before."""
+    if not any(map(LETTERS.search, lines)):
         return [""] * len(lines)
-    found = list(map(_direction, lines))
+    found = list(map(direction, lines))
     last = next(filter(None, found), "")
-    for number, direction in enumerate(found):
-        last = direction or last
+    for number, own in enumerate(found):
+        last = own or last
         found[number] = last
     return found
-
-
-def _direction(line: str) -> str:
-    kinds = (unicodedata.bidirectional(letter) for letter in line[:_LONG])
-    return next(("ltr" if kind == "L" else "rtl" for kind in kinds if kind in ("L", "R", "AL")), "")
 
 
 def _style(lines: Sequence[str]) -> str:

@@ -16,6 +16,8 @@ ELEMENTS = 40_000
 BREAKS = 3000
 ONE_LINE = 30
 """Characters of a cell that is not broken into lines because the mail says so."""
+ROW = (60, 1500)
+"""Characters of a table's row that is not broken across pages: fewer go into the three lines that are never broken."""
 QUOTES = 5
 """Quotations inside one another that are still indented."""
 LISTS = 8
@@ -34,7 +36,8 @@ _LINE = (BLOCK | PARTS) - {"td", "th"}
 @dataclass(slots=True)
 class Open:
     """An element that is open. aligned: what says how its text is aligned, "attribute", "style" or "". nowrap: a
-    cell whose text wants one line; place: its tag in the output; text: characters written before it. dangling: what
+    cell whose text wants one line; place: its tag in the output; text: characters written before it; tables: tables
+    begun up to it. dangling: what
     formatting was left open when it began (cells close that off)."""
 
     name: str
@@ -44,6 +47,7 @@ class Open:
     nowrap: bool = False
     place: int = 0
     text: int = 0
+    tables: int = 0
     dangling: list[str] = field(default_factory=list)
 
 
@@ -64,6 +68,7 @@ class Tree:
         self._flattened: dict[str, int] = {}
         self._dangling: list[str] = []
         self._reopened = 0
+        self._tables = 0
 
     @property
     def symbols(self) -> bool:
@@ -110,6 +115,8 @@ class Tree:
         entry.symbols = entry.symbols or self.symbols
         entry.dangling = list(self._dangling)
         entry.place, entry.text = len(self.out) - 1, self.text
+        self._tables += entry.name == "table"
+        entry.tables = self._tables
         self.open.append(entry)
 
     def flatten(self, name: str) -> None:
@@ -136,7 +143,7 @@ class Tree:
             self._separate(name)
         elif (place := self._find(name)) is not None:
             self._pop_to(place + 1)
-            self._one_line(self.open.pop())
+            self._settle(self.open.pop())
             self.out.append(f"</{name}>")
             self._risen()
         elif name in self._dangling:
@@ -175,7 +182,7 @@ class Tree:
         """
         while len(self.open) > size:
             entry = self.open.pop()
-            self._one_line(entry)
+            self._settle(entry)
             if entry.name in _CELLS:
                 self._dangling = entry.dangling
             if entry.name not in FORMATTING or len(self._dangling) >= self._bearable():
@@ -184,14 +191,20 @@ class Tree:
                 self._dangling.append(entry.name)
         self._risen()
 
-    def _one_line(self, cell: Open) -> None:
-        """A short cell may keep to its line, as prices do; a long one would run off the page."""
-        if cell.nowrap and self.text - cell.text <= ONE_LINE:
-            tag = self.out[cell.place]
-            style = ' style="white-space:nowrap'
-            self.out[cell.place] = (
-                tag.replace(' style="', style + ";", 1) if style[:8] in tag else f'{tag[:-1]}{style}">'
-            )
+    def _settle(self, entry: Open) -> None:
+        """What only the end of an element tells. A short cell may keep to its line, as prices do; a long one would run
+        off the page. A row of a few lines stays on one page; one that holds tables is the frame of a whole mail.
+        """
+        size = self.text - entry.text
+        if entry.nowrap and size <= ONE_LINE:
+            self._add_style(entry.place, "white-space:nowrap")
+        elif entry.name == "tr" and entry.tables == self._tables and ROW[0] < size <= ROW[1]:
+            self._add_style(entry.place, "break-inside:avoid")
+
+    def _add_style(self, place: int, declaration: str) -> None:
+        tag = self.out[place]
+        style = f' style="{declaration}'
+        self.out[place] = tag.replace(' style="', style + ";", 1) if style[:8] in tag else f'{tag[:-1]}{style}">'
 
     def _bearable(self) -> int:
         return _DANGLING if self._reopened < _REOPENED else 0

@@ -21,6 +21,7 @@ _LABELS = {
     "size": ("Size", "大小", "大小"),
     "page": ("Page", "页", "頁"),
     "no_subject": ("(no subject)", "（无主题）", "（無主旨）"),
+    "no_text": ("(no text)", "（无正文）", "（無本文）"),
     "none": ("none", "无", "無"),
 }
 
@@ -93,5 +94,6 @@ class Wording:
         return words[0] if chinese == words[0] else f"{words[0]} {chinese}"
 
     def sentence(self, name: str, *values: str) -> str:
-        """A sentence in the language of the page, with the values put in."""
-        return _SENTENCES[name][self._chinese].format(*values)
+        """A sentence with the values put in, in English and, on a Chinese page, in Chinese behind it."""
+        english, chinese = _SENTENCES[name][0], _SENTENCES[name][self._chinese]
+        return " ".join(dict.fromkeys((english, chinese))).format(*values, *values)

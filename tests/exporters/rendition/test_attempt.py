@@ -151,6 +151,36 @@ def test_of_alternatives_the_html_is_shown() -> None:
     assert "the plain words" not in text
 
 
+@pytest.mark.parametrize("inner", ["<p>the offer</p>", "the offer"])
+def test_an_embedded_message_tells_whose_words_follow(inner: str) -> None:
+    embedded = new("Offer 4711", sender="Zhang Min <zhang@huaxin.example>")
+    embedded.set_content(inner, subtype="html" if inner.startswith("<") else "plain")
+    message = new("Fwd", sender="Anna <anna@nordwind.example>")
+    message.set_content("see below\n")
+    message.add_attachment(embedded)
+    text = text_of(attempt(outgoing(bytes(message)), Tier.HTML).pdf)
+    head = text.index("Zhang Min <zhang@huaxin.example>")
+    assert text.index("see below") < head < text.index("Subject: Offer 4711") < text.index("the offer")
+    assert text.index("the offer") < text.index("message/rfc822")
+    assert text.count("Offer 4711") == 2  # the second in the list of attachments, where it has no file name
+
+
+def test_a_message_without_text_says_so() -> None:
+    message = new("Nothing")
+    message.set_content("")
+    assert "(no text)" in text_of(attempt(outgoing(bytes(message)), Tier.HTML).pdf)
+    assert "(no text)" not in text_of(attempt(outgoing(bytes(message)), Tier.HEADER).pdf)
+
+
+def test_a_table_scaled_down_ends_at_the_margin() -> None:
+    cells = "".join(f"<td width=78>Column {n}</td>" for n in range(10)) + "<td width=78>x</td>"
+    raw = html_mail(f"<table border=1 cellspacing=0 width=860 style='width:645pt'><tr>{cells}</tr></table>")
+    made = attempt(outgoing(raw), Tier.WIDE)
+    page = pypdfium2.PdfDocument(made.pdf)[0].render(scale=2, grayscale=True).to_pil()
+    margin = page.crop((int((210 - 17) / 25.4 * 144), 0, page.width, page.height))
+    assert margin.getextrema() == (255, 255)
+
+
 def test_an_empty_html_alternative_does_not_hide_the_text() -> None:
     message = new("Alternatives")
     message.set_content("the plain words\n")

@@ -11,7 +11,7 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from exporters.rendition.images import PIXELS, WIDTH, Picture, recode
 from exporters.rendition.interface import Sanitised
@@ -130,7 +130,8 @@ def test_a_decompression_bomb_costs_nothing(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP"])
-def test_a_truncated_image_is_none(kind: str) -> None:
+def test_a_truncated_image_is_none(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as WeasyPrint leaves it
     data = picture(kind, (300, 300), colour=(9, 8, 7))
     assert recode(data[: len(data) * 6 // 10]) is None
 
@@ -269,6 +270,14 @@ def test_an_image_taller_than_a_page_is_cut_into_strips(kind: str) -> None:
     assert result.body.count('alt="the offer"') == 1
     assert result.body.count("display:block") == len(heights) == 8
     assert result.body.count("width:20px") == 1
+
+
+def test_a_photo_taken_upright_is_one_page_tall_at_most() -> None:
+    result = shown("<img src=cid:a>", a=picture("JPEG", (900, 1600)))
+    assert len(result.images) == 1
+    assert "width:495px" in result.body
+    assert "max-width:495px" in shown("<img src=cid:a width='100%'>", a=picture("JPEG", (900, 1600))).body
+    assert "495px" not in shown("<img src=cid:a width=300>", a=picture("JPEG", (900, 1600))).body
 
 
 def test_an_image_of_one_column_becomes_fifty_strips_at_most() -> None:

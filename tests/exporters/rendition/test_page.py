@@ -162,10 +162,10 @@ def test_notes_speak_the_language_of_the_page() -> None:
         ]
     )
     assert note_lines(notes, Tier.TEXT, "zh-CN")[:2] == [
-        "仅显示文本：此邮件的版式无法排入页面。",
-        "远程服务器上的图片未下载、未显示：3 张。",
+        "Shown as text: the layout of this message does not fit on pages. 仅显示文本：此邮件的版式无法排入页面。",
+        "Images that lie on servers are not shown and were not fetched: 3. 远程服务器上的图片未下载、未显示：3 张。",
     ]
-    assert note_lines(notes, Tier.TEXT, "zh-TW")[1] == "遠端伺服器上的圖片未下載、未顯示：3 張。"
+    assert note_lines(notes, Tier.TEXT, "zh-TW")[1].endswith(": 3. 遠端伺服器上的圖片未下載、未顯示：3 張。")
 
 
 @settings(max_examples=60, deadline=None)

@@ -136,3 +136,12 @@ def test_any_text_is_clean_after_once(text: str) -> None:
     once = Signs().clean(text)
     assert Signs().clean(once) == once
     once.encode("utf-8")
+
+
+def test_tags_make_flags_and_nothing_else() -> None:
+    wales = "\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f"
+    signs = Signs()
+    assert signs.clean(f"a{wales}b") == f"a{wales}b"
+    assert signs.substituted == 0
+    assert signs.clean(f"{wales}\U000e0068\U000e0069") == f"{wales}[U+E0068][U+E0069]"
+    assert "[U+E0067]" in signs.clean("\U0001f3f4\U000e0067\U000e0062x")

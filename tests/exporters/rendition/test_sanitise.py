@@ -177,7 +177,9 @@ def test_formatting_that_is_never_closed_does_not_multiply() -> None:
 
 
 def test_quotes_and_lists_are_indented_five_and_eight_levels() -> None:
-    assert clean("<blockquote>x" * 7).body.count("mailark-flat") == 2
+    quotes = clean("<blockquote>x" * 22).body
+    assert quotes.count("mailark-deep") == 15  # these keep a bar
+    assert quotes.count("mailark-flat") == 2
     assert clean("<ul><li>x" * 12).body.count("mailark-flat") == 4
 
 
@@ -241,6 +243,30 @@ def test_a_short_cell_keeps_its_line_and_a_long_one_wraps() -> None:
     row = "<table><tr><td nowrap>USD 1,200.00</td><td style='white-space:nowrap'>" + "word " * 50 + "</td></tr></table>"
     assert '<td style="white-space:nowrap">USD 1,200.00</td>' in inner(row)
     assert '<td style="white-space:normal">word' in inner(row)
+
+
+def test_a_row_of_a_few_lines_stays_on_one_page() -> None:
+    row = "<table><tr><td>{}</td></tr></table>"
+    avoided = 'style="break-inside:avoid"'
+    assert avoided not in inner(row.format("USD 12.00"))
+    assert f"<tr {avoided}>" in inner(row.format("word " * 60))
+    assert avoided not in inner(row.format("word " * 600))
+    assert inner(row.format(row.format("word " * 60))).count(avoided) == 1  # the inner one; the outer holds the mail
+
+
+@pytest.mark.parametrize(
+    ("html", "side"),
+    [
+        ("<p dir=auto>42 שלום</p>", "rtl"),
+        ("<p dir=auto>PI 42 שלום</p>", "ltr"),
+        ("<div dir=AUTO><div><br></div><div>مرحبا</div></div>", "rtl"),
+        ("<p dir=auto>42</p><p>שלום</p>", "ltr"),
+        ("<div dir=auto><div>1</div><b>שלום</b></div>", "rtl"),
+        ("<p dir=rtl>English</p>", "rtl"),
+    ],
+)
+def test_direction_is_settled_by_the_first_letter(html: str, side: str) -> None:
+    assert f'dir="{side}"' in inner(html)
 
 
 def test_alignment_by_attribute_ends_at_a_table_by_style_it_goes_on() -> None:
