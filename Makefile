@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTED_WITH := dovecot=dovecot-imapd age=age zstd=zstd openssl=openssl strace=strace
 RENDERED_WITH := chromium=chromium wkhtmltopdf=wkhtmltopdf fc-list=fontconfig
+VERIFIED_WITH := dovecot=dovecot-imapd openssl=openssl pdfsig=poppler-utils
 COMPARED_WITH := dovecot=dovecot-imapd openssl=openssl mbsync=isync restic=restic notmuch=notmuch
 
-.PHONY: setup demo test lint bench bench-pdf lock clean
+.PHONY: setup demo test lint bench bench-pdf bench-bundle lock clean
 
 setup: $(STAMP)
 
@@ -41,6 +42,10 @@ bench: setup
 bench-pdf: setup
 	@scripts/tools $(RENDERED_WITH)
 	@$(BIN)/python -m tests.benchmarks.renditions --all
+
+bench-bundle: setup
+	@scripts/tools $(VERIFIED_WITH)
+	@$(BIN)/python -m tests.benchmarks.bundle
 
 lock:
 	uv pip compile --quiet pyproject.toml --extra keyring --extra s3 --extra drive --extra bundle --group dev --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
