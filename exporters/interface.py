@@ -15,7 +15,8 @@ from archiver.model import Body, MessageId, Place, Problem, Verdict
 class Outgoing:
     """A message on its way out. `places` in the order of first seen; `date` is the Date header, aware, or None.
 
-    verdicts: what its signatures were worth when it was archived.
+    verdicts: what its signatures were worth when it was archived · copy_of: the id of the message that this one is a
+    copy of, without what is not handed out; "" for a message as it was archived.
     """
 
     id: MessageId
@@ -24,6 +25,7 @@ class Outgoing:
     subject: str
     date: datetime | None
     verdicts: tuple[Verdict, ...] = ()
+    copy_of: MessageId = ""
 
 
 @dataclass(frozen=True, slots=True)

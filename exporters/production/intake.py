@@ -88,11 +88,12 @@ def prepare(message: Outgoing, order: Order, search: Search) -> Prepared:
 
 def _rendered(message: Outgoing, whole: Family) -> Outgoing:
     """What the PDF is made from: a copy without what is not handed out is another message, with an id of its own, for
-    the PDF carries what it was made from.
+    the PDF carries what it was made from. No signature was ever made for it.
     """
     if whole.clean:
         return message
-    return replace(message, id=hashlib.sha256(whole.raw).hexdigest(), raw=whole.raw)
+    digest = hashlib.sha256(whole.raw).hexdigest()
+    return replace(message, id=digest, raw=whole.raw, verdicts=(), copy_of=message.id)
 
 
 def _records(message: Outgoing, whole: Family, order: Order, search: Search) -> tuple[Record, ...]:

@@ -53,6 +53,8 @@ class _Read:
     def html(self, body: Body, notes: Notes, tier: Tier) -> str:
         """The whole document."""
         lines = note_lines(notes, tier, self.language)
+        if self.message.copy_of:
+            lines.insert(0, Wording(self.language).sentence("copy", self.message.copy_of))
         if self.partly:
             lines.append(Wording(self.language).sentence("partly"))
         return document(self.message, self.parsed, self.language, body, lines)

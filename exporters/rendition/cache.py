@@ -32,7 +32,8 @@ def key(message: Outgoing, fingerprint: str) -> str:
     Its places are left out: a rendition does not show them.
     """
     date = message.date.isoformat() if message.date else None
-    parts = [message.id, message.subject, date, [asdict(verdict) for verdict in message.verdicts], fingerprint]
+    verdicts = [asdict(verdict) for verdict in message.verdicts]
+    parts = [message.id, message.subject, date, verdicts, message.copy_of, fingerprint]
     return hashlib.sha256(json.dumps(parts).encode("ascii")).hexdigest()
 
 

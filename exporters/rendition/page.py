@@ -53,7 +53,7 @@ def document(message: Outgoing, parsed: Parsed, language: str, body: Body, notes
     return (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8"><title>{_attribute(subject)}</title>{date}'
         f"<style>{_DEFAULTS}{body.style}</style></head><body>{_header(message, parsed, words, notes)}"
-        f'<main class="{body.kind}">{body.html}</main>{_footer(parsed.attachments, words)}</body></html>'
+        f'<main class="{body.kind}">{body.html}</main>{_footer(parsed.attachments, words, message)}</body></html>'
     )
 
 
@@ -135,8 +135,8 @@ def _w3c(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _footer(attachments: Sequence[Attachment], words: Wording) -> str:
-    record = f"<p>{escape(words.sentence('record'))}</p>"
+def _footer(attachments: Sequence[Attachment], words: Wording, message: Outgoing) -> str:
+    record = f"<p>{escape(words.sentence('copy_record' if message.copy_of else 'record'))}</p>"
     if not attachments:
         return f"<footer>{record}</footer>"
     names = ("name", "type", "size", "sha256")

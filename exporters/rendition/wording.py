@@ -58,6 +58,18 @@ _SENTENCES = {
         "邮件过大，本页仅读取其开头部分。",
         "郵件過大，本頁僅讀取其開頭部分。",
     ),
+    "copy": (
+        "Attachments were taken out of this copy, and a notice stands in the place of each. The message it was made "
+        "from has the SHA-256 {}.",
+        "本副本已移除部分附件，并以说明代替；其来源邮件的 SHA-256 为 {}。",
+        "本副本已移除部分附件，並以說明代替；其來源郵件的 SHA-256 為 {}。",
+    ),
+    "copy_record": (
+        "This document is a rendition of a copy, named by the SHA-256 above. The record is the message named in the "
+        "first note.",
+        "本文件为副本（以上述 SHA-256 标识）的呈现件；以首条说明所指邮件为准。",
+        "本文件為副本（以上述 SHA-256 標識）的呈現件；以首條說明所指郵件為準。",
+    ),
     "record": (
         "This document is a rendition. The record is the original message, named by the SHA-256 above.",
         "本文件为呈现件；以上述 SHA-256 标识的原始邮件为准。",

@@ -67,6 +67,7 @@ def message_head(message: Outgoing) -> dict[str, Any]:
         "subject": message.subject,
         "date": message.date.isoformat() if message.date else None,
         "verdicts": [asdict(verdict) for verdict in message.verdicts],
+        "copy_of": message.copy_of,
     }
 
 
@@ -74,4 +75,4 @@ def message_from(head: Mapping[str, Any], raw: bytes) -> Outgoing:
     """The message that `message_head` described."""
     date = datetime.fromisoformat(head["date"]) if head["date"] else None
     verdicts = tuple(Verdict(**verdict) for verdict in head["verdicts"])
-    return Outgoing(head["id"], raw, (), head["subject"], date, verdicts)
+    return Outgoing(head["id"], raw, (), head["subject"], date, verdicts, head["copy_of"])
