@@ -200,7 +200,8 @@ class Finish:
             "Time-Stamp": timestamp,
         }
         tags = {"bagit.txt": bag.DECLARATION, bag.INFO: bag.info(whole)}
-        tags["VERIFY.txt"] = verify_text(name, self.seal, self.evidence.instructions)
+        natives = next((self._data(volume.number) / "NATIVES").glob("*"), None)
+        tags["VERIFY.txt"] = verify_text(name, self.seal, self.evidence.instructions if natives else ())
         if self.seal:
             tags |= {SIGNER_CA: self.seal.authority, TSA_CA: self.seal.tsa_authority}
         return {name: content for name, content in tags.items() if content}

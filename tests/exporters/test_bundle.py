@@ -16,6 +16,7 @@ from archiver.errors import ConfigError
 from archiver.model import Verdict
 from exporters.production import bag
 from exporters.production.evidence import Evidence
+from exporters.production.lists import Ground, Lists
 from exporters.production.numbering import Numbers
 from exporters.production.order import Kept, Order, Search
 from exporters.production.record import FIELDS
@@ -197,6 +198,19 @@ def test_evidence_lies_in_every_volume(tmp_path: Path) -> None:
         proved += [json.loads(line)["message"] for line in (folder / "proofs.jsonl").read_bytes().splitlines()]
         assert "verify_proofs.py" in (made.volume(number) / "VERIFY.txt").read_text()
     assert proved == [message.id for message in messages[1:]]
+
+
+def test_no_proof_is_asked_for_where_no_message_is_produced(tmp_path: Path) -> None:
+    """verify_proofs.py fails where there is nothing to prove; a volume of withheld messages must not ask for it."""
+    messages = many(12)
+    evidence = Evidence({"root.pem": b"key"}, lambda message: {"message": message}, ("python3 verify_proofs.py",))
+    lists = Lists({message.id: Ground("advice", "attorney-client") for message in messages[6:]})
+    order = Order("CASE-1", volume_size=8_000, lists=lists)
+    made = Production(tmp_path, messages, order, evidence=evidence)
+    volumes = [made.volume(number) for number in range(1, len(made.run().files) + 1)]
+    natives = [any((volume / "data/NATIVES").glob("*")) for volume in volumes]
+    assert natives == ["verify_proofs.py" in (volume / "VERIFY.txt").read_text() for volume in volumes]
+    assert set(natives) == {True, False}
 
 
 def test_messages_of_any_shape_and_texts_of_any_kind(tmp_path: Path) -> None:
