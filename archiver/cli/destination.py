@@ -104,13 +104,13 @@ def handed_to(place: Destination, archive: Archive, form: Form, order: Sequence[
         yield Handover(place.folder)
         return
     with staging(archive.work.handover) as work:
-        folder = work / "export"
+        folder, volumes = work / "export", bool(form.volumes)
         if not place.recipients:
-            yield Handover(folder, FileByFile(place.shelf), volumes=form.volumes)
+            yield Handover(folder, FileByFile(place.shelf, form.volumes), volumes=volumes)
             return
         known = [*order, *sorted(str(recipient) for recipient in place.recipients)]
-        sealed = Sealed(place.shelf, place.recipients, known, work, volumes=form.volumes)
-        yield None if sealed.there() else Handover(folder, sealed, volumes=form.volumes)
+        sealed = Sealed(place.shelf, place.recipients, known, work, volumes=volumes)
+        yield None if sealed.there() else Handover(folder, sealed, volumes=volumes)
 
 
 def _value(value: object) -> str:

@@ -51,18 +51,34 @@ class FileByFile:
 
     An index tells of one export. Where another export's has the name, it goes there with a sign of its content in its
     name, so that later exports into one place keep each its own, and the same export again finds it.
+
+    order: of an export in volumes, the file in each that tells what was ordered. Volumes are signed, so that making one
+    again gives other bytes; one lies there when its order does, the same, and the file that is carried last.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, shelf: Shelf, order: str = "") -> None:
+        self._shelf, self._order = shelf, order
         self.carried = Carried()
         self._counting = threading.Lock()
 
     def take(self, files: Sequence[File]) -> None:
-        side_by_side([partial(self._carry, *file) for file in files], self._shelf.parallel, "carry")
+        if self._order and self._volume_there(files):
+            self.carried.there += len(files)
+            return
+        for part in (files[:-1], files[-1:]):
+            side_by_side([partial(self._carry, *file) for file in part], self._shelf.parallel, "carry")
 
     def finish(self, volume: int, folders: Sequence[str], failures: Sequence[str]) -> None:
         """Nothing is left: every file lies there, and a shelf has no folders of its own."""
+
+    def _volume_there(self, files: Sequence[File]) -> bool:
+        """Whether the volume of these files lies there whole."""
+        orders = [file for file in files if file[0].partition("/")[2] == self._order]
+        return (
+            bool(orders)
+            and all(self._shelf.stat(name) is not None for name in (files[-1][0], orders[0][0]))
+            and self._shelf.put_if_absent(*orders[0]) is Put.SAME
+        )
 
     def _carry(self, name: str, path: Path) -> None:
         with discreet(name):

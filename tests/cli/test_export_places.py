@@ -303,6 +303,25 @@ def test_a_bundle_is_sealed_a_volume_a_file(backed_up: Sandbox, key: tuple[str, 
     assert (again.code, again.json["sent"], again.json["there"]) == (0, 0, 1)
 
 
+@pytest.mark.slow
+def test_a_bundle_in_a_bucket_is_made_once(
+    backed_up: Sandbox, bucket: tuple[rclone_server.RcloneS3, S3Proxy], url: str, tmp_path: Path
+) -> None:
+    """Signed again it would have other bytes: what lies there is taken for what it is."""
+    order = ("--case", "CASE-7", "--volume-size", "600B", "--no-pdf", "--to", url, "--json")
+    done = backed_up.run(*QUERY, "bundle", *order, seconds=300)
+    assert done.code == 0, done.err
+    there = in_bucket(bucket[0], url)
+    for name, data in there.items():
+        (tmp_path / "fetched" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "fetched" / name).write_bytes(data)
+    for volume in (tmp_path / "fetched").iterdir():
+        check = ["sha256sum", "--quiet", "-c", "manifest-sha256.txt"]
+        subprocess.run(check, cwd=volume, check=True, capture_output=True)
+    again = backed_up.run(*QUERY, "bundle", *order, seconds=300)
+    assert (again.code, again.json["sent"], again.json["there"]) == (0, 0, len(there)), again.err
+
+
 @pytest.mark.parametrize("below", ["", "/packs/mine"])
 def test_a_store_of_the_archive_is_no_place_for_an_export(backed_up: Sandbox, below: str) -> None:
     before = contents(backed_up.home / "first")

@@ -157,6 +157,31 @@ def test_volumes_are_sealed_each_by_itself_the_first_one_last(tmp_path: Path) ->
         assert found == {f"CASE_VOL{number:03d}/data/合同.txt": str(number).encode()}
 
 
+def test_a_signed_volume_that_lies_there_is_not_carried_again(tmp_path: Path) -> None:
+    """Signed anew it has other bytes; one that was cut is gone on with."""
+
+    def carried(order: str, signature: str, shelf: LocalShelf) -> FileByFile:
+        carrier = FileByFile(shelf, "data/query.json")
+        handover = Handover(tmp_path / f"export {order} {signature}", carrier, volumes=True)
+        for number in (1, 2):
+            volume = handover.folder / f"CASE_VOL{number:03d}"
+            (volume / "data").mkdir(parents=True)
+            (volume / "data" / "query.json").write_text(order)
+            (volume / "tag.p7s").write_text(signature)
+        handover.finish(())
+        return carrier
+
+    shelf = LocalShelf.open(tmp_path / "shelf")
+    assert carried("a", "1", shelf).carried.sent == 4
+    again = carried("a", "2", shelf).carried
+    assert (again.sent, again.there, again.failed) == (0, 4, [])
+    other = carried("b", "3", shelf).carried
+    assert (other.sent, len(other.failed)) == (0, 4)
+    (tmp_path / "shelf" / "CASE_VOL001" / "tag.p7s").unlink()
+    cut = carried("a", "4", shelf).carried
+    assert (cut.sent, cut.there, cut.failed) == (1, 3, [])
+
+
 def test_names_tell_nothing_and_an_incomplete_export_never_passes_for_a_complete_one() -> None:
     names = [sealed_name(["eml", "采购合同"]), sealed_name(["eml", "采购合同"], ["message 1"]), sealed_name(["eml"])]
     assert len(set(names)) == 3

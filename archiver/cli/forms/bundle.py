@@ -166,4 +166,4 @@ def _told(report: Report) -> str:
     return "; ".join((report.equation, report.signature, report.timestamp))
 
 
-BUNDLE = Form("bundle", _open, (*OPTIONS, *SEAL_OPTIONS, WORKERS), _details, _told, volumes=True)
+BUNDLE = Form("bundle", _open, (*OPTIONS, *SEAL_OPTIONS, WORKERS), _details, _told, volumes="data/REPORT/query.json")

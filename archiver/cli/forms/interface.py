@@ -54,8 +54,9 @@ class Form:
     open: the exporter, for as long as the export lasts; it raises ConfigError when an extra is missing, and imports
     what is heavy itself, for this module is imported whenever an export's help is shown · options: given with another
     form they are a mistake in the usage; two forms may share the same option object · details: what the report says
-    beyond the counts, for JSON · told: the same as the end of the summary line, "" for nothing · volumes: the exporter
-    reads its files again until its end, and makes folders that are volumes (see `handover.Handover`).
+    beyond the counts, for JSON · told: the same as the end of the summary line, "" for nothing.
+    volumes: of a form that reads its files again until its end, and makes folders that are volumes (`handover.Handover`),
+    the file in each that tells what was ordered.
     """
 
     name: str
@@ -63,4 +64,4 @@ class Form:
     options: tuple[click.Option, ...] = ()
     details: Callable[[Report], dict[str, Any]] = _nothing
     told: Callable[[Report], str] = _silent
-    volumes: bool = False
+    volumes: str = ""
