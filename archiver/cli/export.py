@@ -80,8 +80,9 @@ def _export(
             handover.prepare()
             order.monitor.begin("export", len(order.hits), sum(hit.size for hit in order.hits))
             report = exporter.export(handover.watched(_outgoing(order, failures)), handover.folder)
-        order.monitor.end("export", f"{plural(len(report.files), 'file')} in {place}")
-        return report, handover.finish([problem.subject for problem in (*failures.problems, *report.failed)])
+        carried = handover.finish([problem.subject for problem in (*failures.problems, *report.failed)])
+        order.monitor.end("export", f"{plural(len(carried.names or report.files), 'file')} in {place}")
+        return report, carried
 
 
 def _tell(form: Form, report: Report, carried: Carried, place: Destination, failures: _Failures, *, json_: bool) -> int:
