@@ -1,19 +1,62 @@
-"""What lies in the attachments of a message: their text, which of them lie in which, and the message without some."""
+"""What lies in the attachments of a message: their text, which of them lie in which, and the message without some; and
+whether its text and its HTML say the same.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from archiver.mime.attachments import Attachment
 from archiver.mime.charsets import Decoder
 from archiver.mime.headers import normalise_line_ends
-from archiver.mime.parser import parse
+from archiver.mime.html import html_to_text
+from archiver.mime.parser import Parsed, parse
 from archiver.mime.text import body_text
 from archiver.mime.tree import Part
 
 _SAMPLE = 64 * 1024
+_ADDRESS = re.compile(r"\b(?:https?|ftp|mailto|cid):\S+|\bwww\.\S+|\S+@\S+")
+_HAN = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_WORD = re.compile(f"[{_HAN}]|[^\\W_{_HAN}]{{3,}}")
+_FEW, _SHARE = 3, 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The text and the HTML of a body (RFC 2046 section 5.1.4: alternatives of the same information, or so it is said).
+
+    text: all they say, the HTML's readable text behind the plain one where that lacks a word of it · unsaid: the plain
+    one says much that the HTML does not · unwritten: the HTML says much that the plain one does not. Much is three
+    words and a fifth of all; addresses of pages and people are no words.
+    """
+
+    text: str
+    unsaid: bool
+    unwritten: bool
+
+
+def versions(parsed: Parsed) -> Versions:
+    """What both versions of a body say."""
+    shown = parsed.shown
+    if all(kind != "html" for kind, _ in shown):
+        return Versions(parsed.text, unsaid=False, unwritten=False)
+    bodies = (html_to_text(content) if kind == "html" else content for kind, content in shown if kind != "message")
+    rich = "\n\n".join(bodies)
+    plain, html = _words(parsed.text), _words(rich)
+    text = f"{parsed.text}\n\n{rich}" if html - plain else parsed.text
+    return Versions(text.strip("\n"), unsaid=_much(plain - html, plain), unwritten=_much(html - plain, html))
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(_ADDRESS.sub(" ", text.casefold())))
+
+
+def _much(alone: set[str], words: set[str]) -> bool:
+    return len(alone) >= _FEW and len(alone) > _SHARE * len(words)
 
 
 def text_of(attachment: Attachment) -> tuple[str, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from archiver.model import Body
-from exporters.production.extraction import PdfText, extracted
+from exporters.production.extraction import PdfText, extracted, said
 from exporters.production.family import Child
 from exporters.production.intake import FAILED, Prepared
 from exporters.production.journal import Denial, Entry
@@ -104,7 +104,7 @@ class Assembly:
             rendered(record, rendition, self._renderer)
         if family.clean:
             _file(contents, record, "NATIVEPATH", "NATIVES", "eml", message.raw)
-        _text(contents, record, family.parsed.text, [] if family.parsed.text.strip() else ["no text in the message"])
+        _text(contents, record, *said(family.parsed, "no text in the message"))
         for child, record in zip(family.children, prepared.records[1:], strict=True):
             if child.ground is None:
                 self._child(contents, record, child)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from archiver.mime import Parsed, parse
+from archiver.mime.contents import versions
 from archiver.model import HUGE
 from exporters.interface import Outgoing
 from exporters.rendition import engine, fonts
@@ -55,9 +56,16 @@ class _Read:
         lines = note_lines(notes, tier, self.language)
         if self.message.copy_of:
             lines.insert(0, Wording(self.language).sentence("copy", self.message.copy_of))
+        if self.differs(tier):
+            lines.append(Wording(self.language).sentence("versions"))
         if self.partly:
             lines.append(Wording(self.language).sentence("partly"))
         return document(self.message, self.parsed, self.language, body, lines)
+
+    def differs(self, tier: Tier) -> bool:
+        """Whether the body has another version, which says what is not shown."""
+        found = versions(self.parsed)
+        return {Tier.TEXT: found.unwritten, Tier.HEADER: False}.get(tier, found.unsaid)
 
 
 def attempt(message: Outgoing, tier: Tier) -> Attempt:

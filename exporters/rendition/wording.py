@@ -58,6 +58,12 @@ _SENTENCES = {
         "邮件过大，本页仅读取其开头部分。",
         "郵件過大，本頁僅讀取其開頭部分。",
     ),
+    "versions": (
+        "The message has a text and an HTML version that say different things; the pages show one of them. The "
+        "original message has both.",
+        "邮件的纯文本与 HTML 版本内容不同，本页仅显示其一；原始邮件中两者均完整保留。",
+        "郵件的純文字與 HTML 版本內容不同，本頁僅顯示其一；原始郵件中兩者均完整保留。",
+    ),
     "copy": (
         "Attachments were taken out of this copy, and a notice stands in the place of each. The message it was made "
         "from has the SHA-256 {}.",

@@ -12,6 +12,7 @@ import pytest
 from archiver.mime import parse
 from archiver.model import Verdict
 from exporters.interface import Outgoing
+from exporters.production.extraction import said
 from exporters.production.intake import prepare
 from exporters.production.lists import Ground, Lists
 from exporters.production.order import Order, Search
@@ -72,3 +73,38 @@ def test_a_copy_without_attachments_does_not_pass_for_the_message() -> None:
         assert hashlib.sha256(raw).hexdigest() in text.replace(" ", "")
         assert "dkim=pass" not in text and "The record is the original message, named" not in text
     assert "taken out" not in text_of(attempt(outgoing(raw), Tier.HTML))
+
+
+def alternatives(plain: str, html: str) -> bytes:
+    kinds = (("plain", plain), ("html", html))
+    parts = "".join(f"--b\r\nContent-Type: text/{kind}; charset=utf-8\r\n\r\n{text}\r\n" for kind, text in kinds)
+    head = "From: a@example.com\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n"
+    return f"{head}{parts}--b--\r\n".encode()
+
+
+def test_versions_of_a_body_that_say_different_things() -> None:
+    """The pages show the HTML, TEXT had the plain version: what stood in one alone, nobody was told of."""
+    plain, rich = f"Dear Sirs, in this version {LAST}.", "<p>Dear Sirs, we regret to decline your friendly offer.</p>"
+    raw = alternatives(plain, rich)
+    for tier, there, not_there in ((Tier.HTML, "decline", "pledged"), (Tier.TEXT, "pledged", "decline")):
+        text = text_of(attempted(raw, tier))
+        assert there in text and not_there not in text and "say different things" in text
+    text, wrong = said(parse(raw), "none")
+    assert "pledged" in text and "decline" in text
+    assert wrong == ["text and HTML of the body differ: TEXT has both, PDF the HTML"]
+
+
+@pytest.mark.parametrize(
+    ("plain", "html"),
+    [
+        (
+            "Please see https://example.com/a?b=1 and\nask anna@example.com",
+            "<p>Please <a href=x>see</a> and ask Anna</p>",
+        ),
+        ("请查收附件中的采购合\n同,谢谢", "<p>请查收附件中的采购合同，谢谢</p>"),
+        ("> quoted\n\nanswer *strong*", "<p>answer <b>strong</b></p><blockquote>quoted</blockquote>"),
+    ],
+)
+def test_versions_that_say_the_same(plain: str, html: str) -> None:
+    assert said(parse(alternatives(plain, html)), "none")[1] == []
+    assert "different things" not in text_of(attempted(alternatives(plain, html)))
