@@ -28,11 +28,11 @@ Production(Path(sys.argv[1]), messages).run(slow())
 
 
 @pytest.mark.slow
-def test_killed_five_times(tmp_path: Path) -> None:
+def test_killed_three_times(tmp_path: Path) -> None:
     whole = Production(tmp_path / "whole", many(COUNT))
     whole.run()
     made = Production(tmp_path / "killed", many(COUNT))
-    reached = [_killed_at(made.target, lines) for lines in (2, 12, 13, 30, 45)]
+    reached = [_killed_at(made.target, lines) for lines in (2, 3, 40)]
     report = made.run()
     assert report.written + report.skipped == COUNT and report.skipped >= 40
     assert made.contents() == whole.contents()
