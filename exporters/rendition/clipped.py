@@ -63,6 +63,6 @@ def _texts(page: Any) -> Iterator[tuple[float, float, float, float]]:
     """Left, right, top and bottom of every piece of visible text."""
     for box in _boxes(page):
         text = getattr(box, "text", None)
-        if text and (seen := text.rstrip()) and box.style["visibility"] == "visible":
+        if text and (seen := text.rstrip("\u2060").rstrip()) and box.style["visibility"] == "visible":
             width = box.width * len(seen) / len(text)
             yield box.position_x, box.position_x + width, box.position_y, box.position_y + box.height

@@ -181,6 +181,15 @@ def test_a_table_scaled_down_ends_at_the_margin() -> None:
     assert margin.getextrema() == (255, 255)
 
 
+def test_a_no_break_space_before_a_tag_breaks_no_line_early() -> None:
+    words = "The shipment is scheduled for delivery on or before the scheduled delivery displayed above here."
+    raw = html_mail(f"<p>{words}&nbsp;<b>FedEx</b>&nbsp;does not know</p>")
+    text = pypdfium2.PdfDocument(attempt(outgoing(raw), Tier.HTML).pdf)[0].get_textpage().get_text_bounded()
+    lines = [line.strip() for line in text.replace("\xa0", " ").splitlines()]
+    assert words.removesuffix(" here.") in lines
+    assert "here. FedEx does not know" in lines
+
+
 def test_an_empty_html_alternative_does_not_hide_the_text() -> None:
     message = new("Alternatives")
     message.set_content("the plain words\n")
