@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from archiver.errors import QuotaError
 from archiver.model import Body
 
 _CHUNK = 1024 * 1024
+_PART = re.compile(r"\.([0-9]{1,10})(?:\.[0-9]{1,6})?\.part")
+"""`.<process>.part`, `.<process>.<number>.part`: a file on its way to its name."""
 
 
 def holds(path: Path, content: Body) -> bool:
@@ -63,3 +67,22 @@ def raise_if_full(error: OSError) -> None:
 def reason(error: OSError) -> str:
     """What the system says of it, without the path, which holds a subject."""
     return error.strerror or type(error).__name__
+
+
+def sweep(target: Path) -> None:
+    """Remove the hidden files that processes killed in the middle left below `target`: plain mail nobody looks for."""
+    for folder, _, names in os.walk(target):
+        for found in filter(None, map(_PART.fullmatch, names)):
+            if not _alive(int(found[1])):
+                with suppress(OSError):
+                    Path(folder, found[0]).unlink()
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

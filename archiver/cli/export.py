@@ -70,6 +70,7 @@ def _export(
 ) -> tuple[Report, Carried]:
     """What became of the messages, and of the files if they were carried elsewhere."""
     from archiver.handover.carriers import Carried
+    from exporters.files import sweep
     from exporters.interface import Report
 
     asked = description(form, options, order.query, order.hits)
@@ -78,6 +79,7 @@ def _export(
             return Report(0, len(order.hits), (), ()), Carried(there=1)
         with form.open(order, options) as exporter:
             handover.prepare()
+            sweep(handover.folder)
             order.monitor.begin("export", len(order.hits), sum(hit.size for hit in order.hits))
             report = exporter.export(handover.watched(_outgoing(order, failures)), handover.folder)
         carried = handover.finish([problem.subject for problem in (*failures.problems, *report.failed)])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from exporters import files
 from exporters.production import pdftext
 from exporters.production.lists import Ground, Lists
 from exporters.production.order import Order
@@ -143,3 +144,16 @@ def test_who_reads_foreign_pdf_has_no_secrets_and_can_do_nothing(
     assert b"swordfish" not in environment
     assert not (tmp_path / "ran").exists()
     assert "MAILARK_PASSPHRASE" not in workers.environment()
+
+
+def test_what_a_killed_export_left_goes_with_the_next(tmp_path: Path) -> None:
+    """Hidden files of dead processes held whole mailboxes in plain, for ever; those of the living stay."""
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = [tmp_path / f".{dead.pid}.part", tmp_path / "sales" / f".{dead.pid}.12.part"]
+    kept = [tmp_path / f".{os.getpid()}.part", tmp_path / ".mine.part", tmp_path / f"x.{dead.pid}.part"]
+    (tmp_path / "sales").mkdir()
+    for path in (*left, *kept):
+        path.write_bytes(b"mail")
+    files.sweep(tmp_path)
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
