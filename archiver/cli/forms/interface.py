@@ -55,8 +55,8 @@ class Form:
     what is heavy itself, for this module is imported whenever an export's help is shown · options: given with another
     form they are a mistake in the usage; two forms may share the same option object · details: what the report says
     beyond the counts, for JSON · told: the same as the end of the summary line, "" for nothing.
-    volumes: of a form that reads its files again until its end, and makes folders that are volumes, the file in each that
-    tells what was ordered (see `handover.Handover`).
+    volumes: of a form that reads its files again until its end, and makes folders that are volumes, the file in each
+    that tells what was ordered (see `handover.Handover`).
     """
 
     name: str
