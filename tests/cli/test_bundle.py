@@ -68,7 +68,9 @@ def test_withheld_held_and_without_pages(sandbox: Sandbox) -> None:
     root = sandbox.home / "out/CASE-7_VOL001/data"
     records = read_dat((root / "DATA/VOL001.dat").read_bytes())
     assert [record["CONTROLNUMBER"] for record in records if record["PRIVILEGE"]] != []
-    assert {record["LEGALHOLD"] for record in records} == {"case seven"}
+    assert {record["LEGALHOLD"] for record in records} == {"Y"}
+    reports = [path.read_bytes() for path in root.rglob("*") if path.suffix in (".json", ".jsonl", ".dat", ".csv")]
+    assert not any(b"case seven" in report for report in reports), "the receiver must not learn of other matters"
     assert len(list((root / "NATIVES").iterdir())) == 5 and len(list((root / "PDF").iterdir())) == 1
 
 

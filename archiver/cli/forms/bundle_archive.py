@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from archiver.errors import IntegrityError, StoreError
@@ -26,8 +27,8 @@ def search(order: Order) -> Search:
     known = [manifest.time for manifest in inventory.manifests if manifest.seq <= sealed.get(manifest.writer, 0)]
 
     def kept(message: str) -> Kept:
-        names = sorted({hold.name for hold in holds if hold.covers(packs[message])})
-        return Kept(era_of(packs[message]) or "", "; ".join(names))
+        held = any(hold.covers(packs[message]) for hold in holds)
+        return Kept(era_of(packs[message]) or "", "Y" if held else "")
 
     def unread(message: str) -> str:
         """In words that tell no name of a store or a pack to whoever gets the bundle."""
@@ -38,7 +39,9 @@ def search(order: Order) -> Search:
     state = {
         "id": archive.machine.archive,
         "catalog": ", ".join(f"writer {writer} to manifest {seq}" for writer, seq in sorted(sealed.items())),
-        "holds": ", ".join(sorted({f"{hold.name} ({hold.era})" for hold in holds})) or "none",
+        # Names of holds are those of other matters, too, and tell an opponent what the company prepares for.
+        "holds": ", ".join(f"{count} on {era}" for era, count in sorted(Counter(one.era for one in holds).items()))
+        or "none",
     }
     query = order.query or "(a list of message ids)"
     return Search(query, order.hits, state, max(known, default=None), unread, kept)
