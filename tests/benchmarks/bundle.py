@@ -151,11 +151,11 @@ def verify(volumes: Sequence[Path], fingerprint: str, found: Findings) -> None:
 
 
 def _short(command: str) -> str:
-    """The program and its first words, as `openssl cms -verify`."""
+    """The program and what it is given to do, as `openssl cms`."""
     program, *words = command.split()
     if program == "sha256sum":
         return f"{program} {words[-1]}"
-    return f"{program} {Path(words[0]).name if program == 'python3' else ' '.join(words[:2])}"
+    return f"{program} {next(Path(word).name for word in words if not word.startswith('-'))}"
 
 
 def read_back(volumes: Sequence[Path], found: Findings) -> None:
