@@ -53,7 +53,7 @@ def document(message: Outgoing, parsed: Parsed, language: str, body: Body, notes
     return (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8"><title>{_attribute(subject)}</title>{date}'
         f"<style>{_DEFAULTS}{body.style}</style></head><body>{_header(message, parsed, words, notes)}"
-        f'<main class="{body.kind}">{body.html}</main>{_footer(parsed.attachments, words, message)}</body></html>'
+        f'<main class="{body.kind}">{body.html}</main>{_footer(parsed.attachments, words)}</body></html>'
     )
 
 
@@ -77,6 +77,7 @@ def _header(message: Outgoing, parsed: Parsed, words: Wording, notes: Sequence[s
         "page": words.label("page"),
     }
     attributes = "".join(f' data-{name}="{_attribute(value)}"' for name, value in running.items())
+    attributes += f' data-record="{"&#10;".join(words.each("copy_record" if message.copy_of else "record"))}"'
     rows = "".join(f"<tr><th>{label}</th><td>{value}</td></tr>" for label, value in _rows(message, parsed, words))
     listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return (
@@ -135,10 +136,9 @@ def _w3c(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _footer(attachments: Sequence[Attachment], words: Wording, message: Outgoing) -> str:
-    record = f"<p>{escape(words.sentence('copy_record' if message.copy_of else 'record'))}</p>"
+def _footer(attachments: Sequence[Attachment], words: Wording) -> str:
     if not attachments:
-        return f"<footer>{record}</footer>"
+        return ""
     names = ("name", "type", "size", "sha256")
     head = "".join(f"<th>{words.label(name) if name != 'sha256' else 'SHA-256'}</th>" for name in names)
     rows = "".join(map(_attachment, attachments[:ATTACHMENTS]))
@@ -146,7 +146,7 @@ def _footer(attachments: Sequence[Attachment], words: Wording, message: Outgoing
     more = f"<p>{words.sentence('more', f'{rest:,}', f'{len(attachments):,}')}</p>" if rest > 0 else ""
     return (
         f"<footer><h2>{words.label('attachments')} ({len(attachments):,})</h2>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}{record}</footer>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}</footer>"
     )
 
 

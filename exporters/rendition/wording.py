@@ -113,5 +113,9 @@ class Wording:
 
     def sentence(self, name: str, *values: str) -> str:
         """A sentence with the values put in, in English and, on a Chinese page, in Chinese behind it."""
-        english, chinese = _SENTENCES[name][0], _SENTENCES[name][self._chinese]
-        return " ".join(dict.fromkeys((english, chinese))).format(*values, *values)
+        return " ".join(self.each(name, *values))
+
+    def each(self, name: str, *values: str) -> list[str]:
+        """The same, a language a line."""
+        told = dict.fromkeys((_SENTENCES[name][0], _SENTENCES[name][self._chinese]))
+        return [sentence.format(*values) for sentence in told]
