@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTED_WITH := dovecot=dovecot-imapd age=age zstd=zstd openssl=openssl strace=strace
+DRAWN_WITH := libpango-1.0.so.0=libpango-1.0-0 libpangoft2-1.0.so.0=libpangoft2-1.0-0 libharfbuzz-subset.so.0=libharfbuzz-subset0 \
+	NotoSans-Regular.ttf=fonts-noto-core NotoSansCJK-Regular.ttc=fonts-noto-cjk NotoColorEmoji.ttf=fonts-noto-color-emoji
 RENDERED_WITH := chromium=chromium wkhtmltopdf=wkhtmltopdf fc-list=fontconfig
 VERIFIED_WITH := dovecot=dovecot-imapd openssl=openssl pdfsig=poppler-utils
 COMPARED_WITH := dovecot=dovecot-imapd openssl=openssl mbsync=isync restic=restic notmuch=notmuch
@@ -22,10 +24,11 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup
+	@scripts/tools $(DRAWN_WITH)
 	@$(BIN)/python -m examples.demo
 
 test: lint
-	@scripts/tools $(TESTED_WITH)
+	@scripts/tools $(TESTED_WITH) $(DRAWN_WITH) qpdf=qpdf pdftotext=poppler-utils
 	$(BIN)/pytest -n 2
 
 lint: setup
@@ -40,7 +43,7 @@ bench: setup
 	@$(BIN)/python -m tests.benchmarks.run --messages $(MESSAGES)
 
 bench-pdf: setup
-	@scripts/tools $(RENDERED_WITH)
+	@scripts/tools $(RENDERED_WITH) $(DRAWN_WITH)
 	@$(BIN)/python -m tests.benchmarks.renditions --all
 
 bench-bundle: setup

@@ -17,8 +17,8 @@ PAGES = 2
 """Pages kept of one mail."""
 TOLERANCE = 24.0
 """Of 255. Measured: pages magnified by 0.2 %, which is a dot at their end, or with ink 10 % darker, are up to 21 apart;
-the same text in another face is 27, without bars beside quotations 27, with a word less 45, without the lines of a table
-67 to 86, with a paragraph less 81, without an image 155.
+the same text in another face is 27, without bars beside quotations 27, with a word less 45, without the lines of a
+table 67 to 86, with a paragraph less 81, without an image 155.
 """
 _BLUR = ImageFilter.BoxBlur(2)
 _WORST = 0.002  # of the dots: those that differ most; their mean is what counts
