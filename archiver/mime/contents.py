@@ -22,6 +22,8 @@ _SAMPLE = 64 * 1024
 _ADDRESS = re.compile(r"\b(?:https?|ftp|mailto|cid):\S+|\bwww\.\S+|\S+@\S+")
 _HAN = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(f"[{_HAN}]|[^\\W_{_HAN}]{{3,}}")
+_LEAST = 32
+"""Bytes of a content that is looked for: less may stand anywhere by chance."""
 _FEW, _SHARE = 3, 0.2
 
 
@@ -79,7 +81,7 @@ def without(raw: bytes, chosen: Callable[[Attachment, str], bool], notice: bytes
 
     chosen: told an attachment and the SHA-256 of its content; the same content goes wherever else it is attached. One
     inside an encoded embedded message takes that whole message with it. Raises ValueError when a chosen content is
-    still there afterwards: do not hand it out then.
+    still there afterwards, be it in the body: do not hand it out then.
     """
     raw, _ = normalise_line_ends(raw)
     hashed = _hashed(raw)
@@ -93,7 +95,15 @@ def without(raw: bytes, chosen: Callable[[Attachment, str], bool], notice: bytes
     result = b"".join((*out, raw[position:]))
     if gone & {digest for _, digest in _hashed(result)}:
         raise ValueError("an attachment could not be taken out")
+    if any(_repeated(attachment.data(), result) for attachment, digest in hashed if digest in gone):
+        raise ValueError("what an attachment holds stands elsewhere in the message, too")
     return result
+
+
+def _repeated(content: bytes, raw: bytes) -> bool:
+    """Whether a content that was taken out stands as it is in what is left: in the body, or between the parts."""
+    content = normalise_line_ends(content)[0].strip()
+    return len(content) >= _LEAST and content.replace(b"\r\n", b"\n") in raw.replace(b"\r\n", b"\n")
 
 
 def _hashed(raw: bytes) -> list[tuple[Attachment, str]]:

@@ -19,7 +19,9 @@ MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})
 _DRAWN = frozenset({"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/gif", "image/bmp", "image/webp"})
 _SHOWN_AS = re.compile(r"\bsrc\s{0,9}=\s{0,9}[\"']?\s{0,9}cid:([^\"'\s<>]{1,1000})", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.([A-Za-z0-9]{1,10})$")
-_CONTAINERS = frozenset({"zip", "rar", "7z", "tar", "gz", "tgz", "bz2", "xz", "pst", "ost", "mbox", "iso", "msg"})
+_CONTAINERS = frozenset(
+    {"zip", "rar", "7z", "tar", "gz", "tgz", "bz2", "xz", "pst", "ost", "mbox", "iso", "msg", "eml", "mht", "mhtml"}
+)
 _SEALED = {
     "application/ms-tnef": "TNEF (winmail.dat) not opened",
     "application/vnd.ms-tnef": "TNEF (winmail.dat) not opened",
@@ -61,7 +63,8 @@ class Child:
         if name.endswith(".p7m"):
             return _SEALED["application/pkcs7-mime"]
         known = _SEALED.get(self.attachment.type, "")
-        return known or (f"container ({self.suffix}) not opened" if self.suffix in _CONTAINERS else "")
+        sealed = self.suffix in _CONTAINERS and self.attachment.type not in MESSAGES
+        return known or (f"container ({self.suffix}) not opened" if sealed else "")
 
 
 @dataclass(frozen=True, slots=True)

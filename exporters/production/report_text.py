@@ -10,7 +10,7 @@ LIMITS = (
     "block and the list of attachments. The tier of each document stands in the field PDFTIER.",
     "Attachments are produced as they are, not as pages. Images that a message's HTML shows are part of its PDF and "
     "its .eml and are no documents of their own.",
-    "What lies in containers (zip and the like), in TNEF (winmail.dat) and in encrypted parts was not looked into; "
+    "What lies in containers (zip and the like, .eml of no message type), in TNEF (winmail.dat) and in encrypted parts was not looked into; "
     "such documents are named in exceptions.csv.",
     "Withheld and redacted documents are stood for by a page with their control number. Where an attachment is not "
     "produced, neither is the .eml of its message, which holds it; the PDF is then made from a copy without it.",

@@ -89,7 +89,7 @@ def test_of_real_messages_any_one_attachment_can_be_taken_out() -> None:
     files = sorted(CORPUS.rglob("*.eml"))[::7]
     if not files:
         pytest.skip("the corpus is not here")
-    taken = 0
+    taken = refused = 0
     for file in files:
         raw = file.read_bytes()
         for found in parse(raw).attachments[:3]:
@@ -100,8 +100,12 @@ def test_of_real_messages_any_one_attachment_can_be_taken_out() -> None:
             def chosen(_: Attachment, value: str, goal: str = goal) -> bool:
                 return value == goal
 
-            result = without(raw, chosen, NOTICE)
+            try:
+                result = without(raw, chosen, NOTICE)
+            except ValueError:  # the body says what the attachment says
+                refused += 1
+                continue
             assert goal not in {digest(other.data()) for other in parse(result).attachments}
             taken += 1
-    print(f"{taken} attachments taken out of {len(files)} messages")
-    assert taken > 50
+    print(f"{taken} attachments taken out of {len(files)} messages, {refused} refused")
+    assert taken > 50 > 10 * refused

@@ -157,3 +157,23 @@ def test_what_a_killed_export_left_goes_with_the_next(tmp_path: Path) -> None:
         path.write_bytes(b"mail")
     files.sweep(tmp_path)
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+
+
+@pytest.mark.parametrize("where", ["body", "preamble"])
+def test_what_is_redacted_and_stands_in_the_message_too_does_not_go_out(tmp_path: Path, where: str) -> None:
+    """The copy that the PDF embeds had the words of the attachment between its parts, or in its body."""
+    raw = mail("A", SECRET.decode() if where == "body" else "x", [part("a.txt", SECRET)])
+    if where == "preamble":
+        raw = raw.replace(b"\r\n\r\n--", b"\r\n\r\n" + SECRET + b"\r\n--", 1)
+    made = Production(tmp_path, [outgoing(raw)], Order("CASE-1", lists=Lists(redacted={"a.txt": WHY})))
+    made.run()
+    assert ("", "not produced: what an attachment holds stands elsewhere in the message, too") in exceptions(made)
+    assert not list(made.volume().rglob("*/NATIVES/*"))
+    assert not [path for path in made.volume().rglob("*") if path.is_file() and SECRET.strip() in path.read_bytes()]
+
+
+def test_a_message_attached_as_a_mere_file_is_named_as_not_looked_into(tmp_path: Path) -> None:
+    """An .eml of type application/octet-stream may hold the very attachment that is redacted."""
+    made = Production(tmp_path, [outgoing(mail("A", "x", [part("inner.eml", mail("B", "y", [part("a", SECRET)]))]))])
+    made.run()
+    assert ("MAIL00000002", "container (eml) not opened") in exceptions(made)
