@@ -157,7 +157,8 @@ def _custody(order: Order, search: Search, tally: Tally, seal: Seal | None) -> s
 
 
 def _statement(tally: Tally) -> str:
-    counts = {"natives": tally.natives, "withheld": tally.withheld, "failed": tally.failed}
+    hashed = tally.exported + tally.withheld
+    counts = {"hashed": hashed, "natives": tally.natives, "withheld": tally.withheld, "failed": tally.failed}
     return "".join(f'<p class="draft">{_text(line.format(**counts))}</p>' for line in STATEMENT)
 
 

@@ -10,8 +10,8 @@ LIMITS = (
     "block and the list of attachments. The tier of each document stands in the field PDFTIER.",
     "Attachments are produced as they are, not as pages. Images that a message's HTML shows are part of its PDF and "
     "its .eml and are no documents of their own.",
-    "What lies in containers (zip and the like, .eml of no message type), in TNEF (winmail.dat) and in encrypted parts was not looked into; "
-    "such documents are named in exceptions.csv.",
+    "What lies in containers (zip and the like, .eml of no message type), in TNEF (winmail.dat) and in encrypted parts "
+    "was not looked into; such documents are named in exceptions.csv.",
     "Withheld and redacted documents are stood for by a page with their control number. Where an attachment is not "
     "produced, neither is the .eml of its message, which holds it; the PDF is then made from a copy without it.",
     "The load file's DAT form cannot write three signs; fields it alters are named in EXCEPTION and stand exactly in "
@@ -24,8 +24,9 @@ STATEMENT = (
     "The electronic copies in this production were made by the process described in this report from an archive to "
     "which each message was added by an automated process that recorded the SHA-256 hash of its bytes at that time.",
     "When this production was made, each message was read from the archive and its SHA-256 hash was computed anew; "
-    "{natives} messages produced as .eml files and {withheld} withheld messages gave the hash recorded at ingest; "
-    "{failed} messages did not, or could not be read, and are named in exceptions.csv.",
+    "{hashed} messages gave the hash recorded at ingest, of which {natives} are produced as .eml files and {withheld} "
+    "are withheld; {failed} messages did not, could not be read, or could not be produced without what is not handed "
+    "out, and are named in exceptions.csv.",
     "A copy whose SHA-256 hash equals that of the original is, for all practical purposes, identical to it. The hashes "
     "of the files stand in manifest-sha256.txt and in the field SHA256HASH.",
     "I make this certification for the purpose of Rule 902(13) and (14) of the Federal Rules of Evidence.  "
