@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 from html import unescape
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.rendition.runs import BREAK, MARKERS, RUN, Runs, Signs, breakable, chunk
+from exporters.rendition.runs import BREAK, MARKERS, RUN, TENTH, Runs, Signs, breakable, chunk
 
 WORDY = st.text(st.sampled_from("ab中\u0301\u200d👩🏽🇩🇪 \n\xa0<&का्षि각ᄀ\u1161"), max_size=300)
 
@@ -145,3 +146,14 @@ def test_tags_make_flags_and_nothing_else() -> None:
     assert signs.substituted == 0
     assert signs.clean(f"{wales}\U000e0068\U000e0069") == f"{wales}[U+E0068][U+E0069]"
     assert "[U+E0067]" in signs.clean("\U0001f3f4\U000e0067\U000e0062x")
+
+
+def test_long_runs_keep_their_text_short_ones_to_the_letter() -> None:
+    url = "https://huaxin.example/" + "a1" * 180
+    assert "\u200b" not in breakable(f"see {url}")
+    assert breakable(url).replace("<wbr>", "") == url
+    long = breakable("中" * 8_000)
+    assert long.replace("<wbr>", "").replace("\u200b", "") == "中" * 8_000
+    assert max(map(len, re.split("<wbr>|\u200b", long))) == RUN
+    assert max(map(len, long.split("<wbr>"))) <= RUN * TENTH + TENTH
+    assert long.count("<wbr>") < long.count("\u200b") / 5
