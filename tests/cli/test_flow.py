@@ -93,7 +93,19 @@ def test_json_of_search_is_stable_and_ids_pipe_on(sandbox: Sandbox) -> None:
     sandbox.run("backup")
     found = sandbox.run("search", "--json", "invoice")
     (hit,) = found.json["messages"]
-    assert list(hit) == ["id", "date", "from", "to", "subject", "message_id", "size", "pack", "attachments", "places", "verdicts"]
+    assert list(hit) == [
+        "id",
+        "date",
+        "from",
+        "to",
+        "subject",
+        "message_id",
+        "size",
+        "pack",
+        "attachments",
+        "places",
+        "verdicts",
+    ]
     assert {(p["account"], p["folder"], *p["flags"]) for p in hit["places"]} == {
         ("sales", "INBOX", "\\Seen"),
         ("buying", "INBOX", "\\Flagged"),
