@@ -19,7 +19,7 @@ from archiver.mime.text import body_text
 from archiver.mime.tree import Part
 
 _SAMPLE = 64 * 1024
-_ADDRESS = re.compile(r"\b(?:https?|ftp|mailto|cid):\S+|\bwww\.\S+|\S+@\S+")
+_ADDRESS = re.compile(r"\b(?:https?|ftp|mailto|cid):\S+|\bwww\.\S+|(?<!\S)[^\s@]++@\S+")
 _HAN = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(f"[{_HAN}]|[^\\W_{_HAN}]{{3,}}")
 _LEAST = 32

@@ -128,8 +128,9 @@ class _Body:
         if self._tree.symbols:
             text = text.translate(_WINGDINGS)
         self._tree.text += len(text)
-        shown = self._runs.feed(self._signs.clean(text))
-        return shown + _JOINER if text.endswith("\xa0") and text.strip() else shown
+        text = self._signs.clean(text)
+        joined = text.endswith("\xa0") and not text.isspace()
+        return self._runs.feed(text) + (_JOINER if joined else "")
 
     def _start(self, name: str, given: dict[str, str]) -> None:
         if name not in elements.INLINE:
