@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tinycss2.color4 import parse_color
+
 from exporters.rendition.selectors import names
 
 # CSS Color 3, section 4.5 and Color 4, section 6.2, as Windows shows them: Word and Excel draw the lines of every table
@@ -25,3 +27,8 @@ _SYSTEM = {name: shown for shown, listed in _SHOWN for name in names(listed)}
 def named(word: str) -> str:
     """`word`, in lower case, or the colour it stands for."""
     return _SYSTEM.get(word, word)
+
+
+def known(colour: str) -> bool:
+    """Whether CSS knows a colour written so."""
+    return parse_color(colour) is not None

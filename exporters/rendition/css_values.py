@@ -240,7 +240,7 @@ def _background(tokens: Sequence[Any], inside: bool = False) -> str:
         if token.type == "ident" and token.lower_value in _NO_COLOUR:
             continue
         found = colour(token)
-        if found:
+        if colours.known(found):
             return found
         if not inside and token.type == "function" and token.lower_name.endswith("gradient") and not fallback:
             fallback = _background(token.arguments, inside=True)

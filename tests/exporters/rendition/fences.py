@@ -26,7 +26,7 @@ ATTRIBUTES = frozenset(
 VOID = {"br", "col", "hr", "img", "wbr"}
 LINK = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 FORBIDDEN = re.compile(
-    r"@|\burl\(|\bvar\(|calc\(|expression|javascript|behaviou?r|(?<![-a-z])position|(?<!-)transform:|column|content:|string-set|running"
+    r"@|\burl\(|\bvar\(|calc\(|expression|javascript\s*:|behaviou?r|(?<![-a-z])position|(?<!-)transform:|column|content:|string-set|running"
     r"|:\s*-(?!\d)|<|\\[^'\"]{0,2}$",
     re.IGNORECASE,
 )
