@@ -122,7 +122,7 @@ class _Body:
             self._out.append(self._text(token.text))
 
     def _text(self, text: str) -> str:
-        if text.isascii() and text.isspace():
+        if not text.strip(" \t\r\n"):
             self._runs.stop()
             return text
         if self._tree.symbols:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from archiver.mime import parse
 from exporters.rendition.css import inline
+from exporters.rendition.interface import Sanitised
 from exporters.rendition.sanitise import sanitise
 from tests.exporters.rendition.fences import FORBIDDEN, read
 
@@ -149,7 +150,11 @@ def test_a_second_time_takes_away_nothing_more(html: str) -> None:
     once = sanitise(html, {})
     twice = sanitise(once.body, {})
     assert not set(twice.notes.simplified) - {"breaks"}
-    assert "".join(read(twice).text).split() == "".join(read(once).text).split() or once.images or "image" in once.body
+    assert _words(twice) == _words(once) or once.images or "image" in once.body
+
+
+def _words(result: Sanitised) -> list[str]:
+    return "".join(read(result).text).replace("\u2060", "").split()  # the sanitiser's own joiner, which is not seen
 
 
 @settings(max_examples=500, deadline=None)
