@@ -64,8 +64,10 @@ class _Read:
 
     def differs(self, tier: Tier) -> bool:
         """Whether the body has another version, which says what is not shown."""
+        if tier is Tier.HEADER:  # it shows no body, and must not need to look at one
+            return False
         found = versions(self.parsed)
-        return {Tier.TEXT: found.unwritten, Tier.HEADER: False}.get(tier, found.unsaid)
+        return found.unwritten if tier is Tier.TEXT else found.unsaid
 
 
 def attempt(message: Outgoing, tier: Tier) -> Attempt:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
-SAMPLE_EVERY = 0.05  # seconds
+SAMPLE_EVERY = 0.25  # seconds; a look costs milliseconds of the processors that are measured
 SHARES_EVERY = 4
 """Samples of which one looks at the shares of memory as well, which costs the kernel a walk over all pages."""
 
