@@ -103,10 +103,16 @@ def backup(
             checker.close()
     feed.close(process)
     report = _report(committer, feed, pacing, tuple(walked), failure, started, now())
-    if checker is not None and (shortfall := checker.shortfall()):
-        monitor.problem(Problem("signatures", shortfall))
-        report = replace(report, notes=(shortfall,))
-    return _kept(archive, number, report)
+    return _kept(archive, number, _with_shortfall(report, checker, monitor))
+
+
+def _with_shortfall(report: RunReport, checker: Checker | None, monitor: Monitor) -> RunReport:
+    """The report, which says why signatures were not verified if that is so."""
+    shortfall = checker.shortfall() if checker is not None else ""
+    if not shortfall:
+        return report
+    monitor.problem(Problem("signatures", shortfall))
+    return replace(report, notes=(shortfall,))
 
 
 def _kept(archive: Archive, number: int, report: RunReport) -> RunReport:

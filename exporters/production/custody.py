@@ -15,7 +15,7 @@ from typing import Any
 from archiver import __version__
 from exporters.production.order import Order, Search, moment
 from exporters.production.seal import Seal, told
-from exporters.production.tally import Tally
+from exporters.production.tally import Tally, VolumeTally
 from exporters.production.volumes import Volumes
 
 _PROGRAM = f"mailark {__version__}"
@@ -33,15 +33,7 @@ def custody(order: Order, search: Search, tally: Tally, seal: Seal | None, rende
 
 
 def _steps(order: Order, search: Search, tally: Tally, seal: Seal | None, renderer: str) -> Iterator[dict[str, Any]]:
-    for (custodian, account), (first, last) in sorted(tally.collected.items()):
-        yield {
-            "action": "collected from the mail server",
-            "actor": f"{_PROGRAM} backup",
-            "time": first,
-            "until": last,
-            "custodian": custodian,
-            "account": account,
-        }
+    yield from _collected(tally)
     actor = {"actor": order.operator or "not stated", "program": f"{_PROGRAM} export", "as_of": moment(search.as_of)}
     yield {
         "action": "searched",
@@ -69,17 +61,30 @@ def _steps(order: Order, search: Search, tally: Tally, seal: Seal | None, render
         "redact_sha256": order.lists.redact_sha256,
     }
     yield {"action": "rendered", **actor, "tiers": dict(sorted(tally.tiers.items())), "renderer": renderer}
-    for volume in tally.volumes:
-        yield {
-            "action": "numbered and packed",
-            **actor,
-            "volume": Volumes.name(volume.number),
-            "documents": volume.documents,
-            "pages": volume.pages,
-            "bates": [volume.first, volume.last],
-            "files": volume.files,
-            "bytes": volume.size,
-            "sha256": dict(sorted(volume.hashes.items())),
-        }
+    yield from ({"action": "numbered and packed", **actor, **_packed(volume)} for volume in tally.volumes)
     signature, timestamp = told(seal)
     yield {"action": "sealed", **actor, "signature": signature, "timestamp": timestamp}
+
+
+def _collected(tally: Tally) -> Iterator[dict[str, Any]]:
+    for (custodian, account), (first, last) in sorted(tally.collected.items()):
+        yield {
+            "action": "collected from the mail server",
+            "actor": f"{_PROGRAM} backup",
+            "time": first,
+            "until": last,
+            "custodian": custodian,
+            "account": account,
+        }
+
+
+def _packed(volume: VolumeTally) -> dict[str, Any]:
+    return {
+        "volume": Volumes.name(volume.number),
+        "documents": volume.documents,
+        "pages": volume.pages,
+        "bates": [volume.first, volume.last],
+        "files": volume.files,
+        "bytes": volume.size,
+        "sha256": dict(sorted(volume.hashes.items())),
+    }

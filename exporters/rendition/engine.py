@@ -137,11 +137,6 @@ def compose(html: str, images: Mapping[str, bytes], limit: int = 10_000) -> Layo
         _PROGRESS.removeFilter(counter)
 
 
-def warm() -> None:
-    """Load what the first page needs, so that processes forked from this one have it: fonts, the template."""
-    lay_out('<!DOCTYPE html><html lang="zh-CN"><title>·</title><main><b>A 中</b> <i>A 中</i> 😀</main></html>', {})
-
-
 def wide(times: float) -> str:
     """CSS for pages `times` as wide and high as A4, header and footer as much larger, to be written at 1 / `times`."""
     if times == 1:

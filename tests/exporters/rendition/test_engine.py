@@ -90,7 +90,7 @@ def test_nothing_is_fetched(kind: str, server: tuple[str, list[str]], tmp_path: 
         "data": f"data:text/plain,{SECRET}",
         "ftp": url.replace("http", "ftp"),
     }
-    engine.warm()
+    engine.lay_out("<p>A</p>", {})  # fonts and template are read now, and not below
     opened.clear()
     watching.set()
     try:
