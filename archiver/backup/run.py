@@ -85,7 +85,6 @@ def backup(
     process = CatalogProcess(archive.work.catalog, archive.machine.database_key)
     feed = CatalogFeed(indexer or process, archive.machine.writer)
     committer = Committer(archive, pacing.stores(archive.stores), feed, monitor, now)
-
     checker = _checker(archive.settings.archive, now)
 
     def intake() -> Intake:

@@ -82,6 +82,13 @@ def hostile_messages() -> list[Outgoing]:
 class ExporterContract:
     """Subclass, and define a fixture `exporter`, and `read_back`: the exact messages an export holds."""
 
+    largest_file = 30_000
+    """Bytes a file may have where a write has to fail: more than the export of a small message, less than of `big`."""
+
+    def big(self) -> Outgoing:
+        """A message whose export is larger than `largest_file`."""
+        return outgoing(samples.attachment(bytes(60_000)), place(folder="Big"))
+
     forbidden = '<>:"\\|?*\0\n'
     """Signs that no name has."""
 
@@ -145,10 +152,9 @@ class ExporterContract:
 
     def test_a_write_that_fails_in_the_middle_leaves_nothing_behind(self, exporter: Exporter, tmp_path: Path) -> None:
         resource = pytest.importorskip("resource", reason="file size limits are a Unix thing")
-        big = outgoing(samples.attachment(bytes(60_000)), place(folder="Big"))
-        messages = [outgoing(BODIES[0]), big, outgoing(BODIES[1])]
+        messages = [outgoing(BODIES[0]), self.big(), outgoing(BODIES[1])]
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.largest_file, hard))
         try:
             report = exporter.export(messages, tmp_path)
         finally:
