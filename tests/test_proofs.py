@@ -141,6 +141,7 @@ def test_under_a_budget_everything_is_read_in_turn_oldest_first(
         read = {name for name, proof in after.items() if proof.time == nights.now.isoformat()}
         unread = set(archive.objects) - set(after)
         assert not (unread and read & set(before)), "nothing is read again before everything was read once"
+        assert all(before[name].time <= min(proof.time for proof in after.values()) for name in read & set(before))
         seen |= read
         shares.append(verdict.proven["memory:a"].share)
         if seen == set(archive.objects):
@@ -148,15 +149,17 @@ def test_under_a_budget_everything_is_read_in_turn_oldest_first(
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert 5 <= night + 1 <= 8
-    assert verdict.proven["memory:a"].oldest == START.isoformat()
+    oldest = min(proof.time for proof in after.values())  # the last night may already have had time for the first one's
+    assert oldest <= (START + timedelta(days=1)).isoformat()
+    assert verdict.proven["memory:a"].oldest == oldest
     last = proofs.last("memory:a")
     assert last is not None
-    assert (last.share, last.faults, last.read, last.oldest) == (1.0, 0, nights.now.isoformat(), START.isoformat())
+    assert (last.share, last.faults, last.read, last.oldest) == (1.0, 0, nights.now.isoformat(), oldest)
     print(f"{len(archive.objects)} objects under a fifth of their bytes a night: all read in {night + 1} nights")
     nights.now += timedelta(days=1)
     checked(archive, budget=budget, proofs=proofs)
     times = {proof.time for proof in proofs.known("memory:a").values()}
-    assert START.isoformat() not in times, "the first night's come first in the second round"
+    assert oldest not in times, "what was read longest ago comes first in the second round"
 
 
 def test_damage_is_found_by_a_budget_and_named_every_night_until_it_is_healed(
