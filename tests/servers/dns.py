@@ -17,8 +17,9 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from tests.servers.programs import HOST, ports
+
 UDP_SIZE = 1232
-FIRST_PORT = 20_000
 GARBAGE = Random(7).randbytes(200)
 
 
@@ -117,7 +118,7 @@ def dns_server() -> Iterator[DnsServer]:
             stack.callback(server.server_close)
             stack.callback(server.shutdown)
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        served.address = f"127.0.0.1:{udp.server_address[1]}"
+        served.address = f"{HOST}:{udp.server_address[1]}"
         yield served
 
 
@@ -125,11 +126,11 @@ def _bound(
     udp: Callable[..., socketserver.BaseRequestHandler], tcp: Callable[..., socketserver.BaseRequestHandler]
 ) -> tuple[socketserver.ThreadingUDPServer, socketserver.ThreadingTCPServer]:
     """Both on the same free port."""
-    for port in Random().sample(range(FIRST_PORT, 60_000), 100):
+    for port in ports():
         with suppress(OSError):
-            first = socketserver.ThreadingUDPServer(("127.0.0.1", port), udp)
+            first = socketserver.ThreadingUDPServer((HOST, port), udp)
             try:
-                return first, socketserver.ThreadingTCPServer(("127.0.0.1", port), tcp)
+                return first, socketserver.ThreadingTCPServer((HOST, port), tcp)
             except OSError:
                 first.server_close()
     raise OSError("no port is free")

@@ -25,7 +25,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-HOST = "127.0.0.1"
+from tests.servers.programs import HOST, free_ports
+
 MAIL_UID = 8  # Debian's user "mail"; Dovecot refuses to open mail as root
 JWT_SECRET = b"a secret of the test server alone"
 
@@ -179,7 +180,7 @@ class Dovecot:
 
     def _start(self) -> subprocess.Popen[bytes]:
         for _ in range(3):
-            self.port, self.tls_port = _free_ports(2)
+            self.port, self.tls_port = free_ports(2)
             config = self.dir / "dovecot.conf"
             fields = {"dir": self.dir, "host": HOST, "uid": MAIL_UID, "password": self.password}
             config.write_text(CONFIG.format(port=self.port, tls_port=self.tls_port, **fields))
@@ -224,15 +225,7 @@ def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
-    ports = [entry.getsockname()[1] for entry in sockets]
-    for entry in sockets:
-        entry.close()
-    return ports
-
-
-def _answers(process: subprocess.Popen[bytes], port: int, seconds: float = 10.0) -> bool:
+def _answers(process: subprocess.Popen[bytes], port: int, seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:

@@ -30,7 +30,7 @@ class RcloneS3(S3Server):
         with (self._folder / "log").open("wb") as log:
             command = [str(program("rclone")), "serve", "s3", *options, str(self._folder / "data")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        if not listens(self._process, self.port, 20):
+        if not listens(self._process, self.port, 60):
             self._process.kill()
             raise RuntimeError(f"rclone serve s3 does not start, see {self._folder / 'log'}")
         self.trust()

@@ -87,7 +87,7 @@ class SeaweedFS(S3Server):
             process = subprocess.Popen(
                 [str(program("weed")), "-logtostderr=true", "server", *options], stdout=log, stderr=log
             )
-        if not listens(process, self.port, 40):
+        if not listens(process, self.port, 120):
             process.kill()
             raise RuntimeError(f"SeaweedFS does not start, see {self._folder / 'log'}")
         return process
@@ -96,7 +96,7 @@ class SeaweedFS(S3Server):
         """It listens before its volumes take anything."""
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
-        end = time.monotonic() + 40
+        end = time.monotonic() + 120
         while True:
             try:
                 self.client().put_object(Bucket=self.bucket(), Key="first", Body=b"x")

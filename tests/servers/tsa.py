@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from asn1crypto import core, tsp
 
-FIRST_PORT = 20_000
+from tests.servers.programs import HOST, ports
+
 CONFIGURATION = """
 [ req ]
 distinguished_name = name
@@ -123,10 +124,10 @@ def tsa(folder: Path, url: str = "") -> Iterator[Tsa]:
             """Nothing."""
 
     port = urlsplit(url).port
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler) if port else _bound(Handler)
+    server = ThreadingHTTPServer((HOST, port), Handler) if port else _bound(Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    served.url = f"http://127.0.0.1:{server.server_address[1]}/tsr"
+    served.url = f"http://{HOST}:{server.server_address[1]}/tsr"
     try:
         yield served
     finally:
@@ -135,7 +136,7 @@ def tsa(folder: Path, url: str = "") -> Iterator[Tsa]:
 
 
 def _bound(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
-    for port in Random().sample(range(FIRST_PORT, 60_000), 100):
+    for port in ports():
         with suppress(OSError):
-            return ThreadingHTTPServer(("127.0.0.1", port), handler)
+            return ThreadingHTTPServer((HOST, port), handler)
     raise OSError("no port is free")

@@ -43,7 +43,7 @@ class Mortal(RcloneS3):
         command = [str(program("rclone")), "serve", "s3", *options, str(self._folder / "data")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        assert listens(self._process, self.port, 20)
+        assert listens(self._process, self.port, 60)
 
 
 @pytest.fixture
