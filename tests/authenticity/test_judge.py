@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import dkim
 import pytest
 from hypothesis import given, settings
@@ -44,8 +46,10 @@ def test_both_judge_alike_what_was_altered(body: bytes, forms: str, data: st.Dat
     if b"\n" not in altered[-1:]:
         return  # blanks at the end of a body without a line end: RFC 6376 can be read either way
     head = altered.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-    if any(line[:1] not in (b" ", b"\t") and b":" not in line.split(b" ")[0] for line in head.split(b"\n")):
-        return  # lines that are no header fields: dkimpy gives up, here they are passed over
+    if b"\r" in head:
+        return  # bare CRs: dkimpy takes them for blanks, here they are content
+    if any(line[:1] not in (b" ", b"\t") and b":" not in re.split(rb"[ \t]", line)[0] for line in head.split(b"\n")):
+        return  # lines that are no header fields: dkimpy gives up, here they are passed over; blanks before a colon
     _agrees(altered)
 
 
