@@ -11,7 +11,7 @@ import pytest
 from archiver.authenticity import checker, lookup
 from archiver.authenticity.checker import Checker
 from archiver.authenticity.lookup import Answer, DnsFinder, server
-from tests.authenticity.signing import NAME, NOW, pair, signed, signed_by_hand
+from tests.authenticity.signing import DOMAIN, NAME, NOW, pair, signed, signed_by_hand
 from tests.servers.dns import DnsServer, dns_server
 
 GONE = "no key in DNS (NXDOMAIN); it may have been withdrawn since"
@@ -26,14 +26,15 @@ def served() -> Iterator[DnsServer]:
 
 @pytest.fixture
 def finder(served: DnsServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[DnsFinder]:
-    monkeypatch.setattr(lookup, "PATIENCE", 0.6)
+    """As patient as a busy machine may need; tests of silence take less."""
+    monkeypatch.setattr(lookup, "PATIENCE", 30.0)
     found = DnsFinder([served.address])
     yield found
     found.close()
 
 
 def find(finder: DnsFinder, name: str = NAME) -> Answer:
-    return finder.ask(name).result(10)
+    return finder.ask(name).result(60)
 
 
 def test_a_key_of_several_strings_is_asked_for_once(served: DnsServer, finder: DnsFinder) -> None:
@@ -83,29 +84,32 @@ def test_a_server_that_cannot_tell(served: DnsServer, finder: DnsFinder, code: s
 
 
 @pytest.mark.parametrize("fault", ["silent", "garbage"])
-def test_one_name_without_an_answer_does_not_condemn_dns(served: DnsServer, finder: DnsFinder, fault: str) -> None:
+def test_one_name_without_an_answer_does_not_condemn_dns(
+    served: DnsServer, finder: DnsFinder, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(lookup, "PATIENCE", 1.5)
     served.faults[NAME] = fault
     assert find(finder) == Answer(b"", "not checked", "no answer from DNS for this key in time")
     assert served.asked["."] == 1, "it was looked at whether DNS answers at all"
     assert find(finder, "other.example") == Answer(b"", "permerror", GONE)
 
 
-def test_a_slow_answer_is_an_answer(served: DnsServer, finder: DnsFinder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookup, "PATIENCE", 2.0)
+def test_a_slow_answer_is_an_answer(served: DnsServer, finder: DnsFinder) -> None:
     served.faults[NAME] = "slow"
     assert find(finder) == Answer(pair().record)
 
 
-def test_dead_dns_is_asked_no_more(served: DnsServer, finder: DnsFinder) -> None:
+def test_dead_dns_is_asked_no_more(served: DnsServer, finder: DnsFinder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited in vain waits for the one probe: no second name is asked for by any thread."""
+    monkeypatch.setattr(lookup, "PATIENCE", 0.6)
     served.dead = True
     started = time.monotonic()
     answers = [finder.ask(f"s._domainkey.d{number}.example") for number in range(200)]
-    assert {answer.result(10) for answer in answers} == {Answer(b"", "not checked", "DNS does not answer")}
+    assert {answer.result(60) for answer in answers} == {Answer(b"", "not checked", "DNS does not answer")}
     seconds = time.monotonic() - started
     asked = len(served.asked)
     print(f"200 names, nobody answers: {seconds:.1f} s, {asked} asked for")
-    assert seconds < 3
-    assert asked <= 2 * lookup.AT_ONCE + 1
+    assert asked <= lookup.AT_ONCE + 1
 
 
 def test_a_closed_port_is_dead_dns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,19 +159,20 @@ def test_what_is_no_server(text: str) -> None:
 def test_a_batch_waits_for_answers_but_never_for_long(
     served: DnsServer, finder: DnsFinder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookup, "PATIENCE", 2.0)
     monkeypatch.setattr(checker, "WAIT", 0.2)
     monkeypatch.setattr(checker, "WAIT_IN_ALL", 0.5)
-    served.faults[NAME] = "slow"
+    served.faults[NAME] = "held"
     judge = Checker(finder, lambda: NOW)
     known, unknown = judge.examine(signed()), judge.examine(signed_by_hand(d="other.example"))
     assert known is not None
     assert unknown is not None
+    find(finder, NAME.replace(DOMAIN.decode(), "other.example"))
     found = judge.verdicts([known, unknown])
     assert [one.result for verdicts in found for one in verdicts] == ["not checked", "permerror"]
     assert found[0][0].reason == "DNS was too slow"
     assert judge.shortfall() == "1 of 2 signatures were not checked: DNS was too slow"
-    time.sleep(0.6)
+    served.release.set()
+    find(finder)
     assert judge.verdicts([known])[0][0].result == "pass"
 
 

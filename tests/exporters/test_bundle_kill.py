@@ -20,9 +20,10 @@ from pathlib import Path
 from tests.exporters.production.kit import Production, many
 messages = many(60)
 def slow():
-    for message in messages:
+    for message in messages[:-1]:
         time.sleep(0.02)
         yield message
+    time.sleep(600)  # however late it is killed, it has not ended
 Production(Path(sys.argv[1]), messages).run(slow())
 """
 
@@ -43,7 +44,7 @@ def _killed_at(target: Path, lines: int) -> int:
     """Start a run, kill it once so many messages are done; how many were."""
     journal = target / ".CASE-1.unfinished.jsonl"
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, target], cwd=ROOT)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while (done := journal.read_bytes().count(b"\n") - 1 if journal.exists() else 0) < lines:
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.005)

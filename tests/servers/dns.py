@@ -27,7 +27,7 @@ class DnsServer:
     """Answers from `texts` (name -> TXT records, each a list of strings) and `aliases` (name -> name).
 
     faults: name -> "silent", "SERVFAIL", "REFUSED", "truncated" (by UDP only), "garbage", "slow" (half a second),
-    "empty". dead: nothing is answered at all. asked: how often each name was asked for.
+    "held" (until `release` is set), "empty". dead: nothing is answered at all. asked: how often each name was asked for.
     """
 
     def __init__(self) -> None:
@@ -39,6 +39,7 @@ class DnsServer:
         self.asked: Counter[str] = Counter()
         self.by_tcp: Counter[str] = Counter()
         self.address = ""
+        self.release = threading.Event()
         self._lock = threading.Lock()
 
     def publish(self, name: str, text: bytes) -> None:
@@ -59,6 +60,8 @@ class DnsServer:
             return wire[:2] + GARBAGE
         if fault == "slow":
             time.sleep(0.5)
+        if fault == "held":
+            self.release.wait(60)
         response = dns.message.make_response(query, recursion_available=True)
         if fault in ("SERVFAIL", "REFUSED"):
             response.set_rcode(dns.rcode.from_text(fault))

@@ -109,12 +109,12 @@ def tsa(folder: Path, url: str = "") -> Iterator[Tsa]:
 
         def _send(self, query: bytes) -> None:
             if served.fault == "slow":
-                time.sleep(3)
+                time.sleep(20)
             elif served.fault == "endless":
                 for _ in range(2_000):
                     self.wfile.write(bytes(1024))
             elif served.fault == "dripping":
-                for byte in range(30):
+                for byte in range(200):
                     self.wfile.write(bytes([byte]))
                     time.sleep(0.1)
             else:

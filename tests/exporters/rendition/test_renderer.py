@@ -92,7 +92,7 @@ def test_leaving_in_the_middle_ends_everything_at_once() -> None:
         for _given, rendition in made.render([message(), *(message("sleep 1", n) for n in range(20))]):
             assert rendition.tier == Tier.HTML
             break
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60  # those asleep would be waited for five minutes each
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("render")]
 
 

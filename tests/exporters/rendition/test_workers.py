@@ -80,7 +80,7 @@ def test_time_of_one_job_is_not_counted_for_the_next(worker: Worker) -> None:
     first = pid(worker.run(QUICK, message()))
     deadline = time.monotonic() + 1.5
     while time.monotonic() < deadline:
-        assert pid(worker.run(QUICK, message(raw=bytes(20_000_000)))) == first
+        assert pid(worker.run(QUICK, message(raw=bytes(5_000_000)))) == first
 
 
 def test_a_worker_is_replaced_after_its_jobs(worker: Worker) -> None:
