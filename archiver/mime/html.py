@@ -1,9 +1,8 @@
 """HTML to plain text for search and for reading in a terminal. Linear in the input, whatever the input is.
 
 No browser: a few passes of compiled searches, each of which looks at every character a bounded number of times. Left
-out: comments, style,
-script, title, template, and elements hidden by an inline style or the `hidden` attribute (HTML Living Standard
-sections 13.2 and 15.3.1).
+out: comments, style, script, title, template, and elements hidden by an inline style or the `hidden` attribute (HTML
+Living Standard sections 13.2 and 15.3.1).
 """
 
 from __future__ import annotations
@@ -35,6 +34,10 @@ _BREAK = re.compile(
 _CELL = re.compile(r"</t[dh]\s*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z!?][^<>]*>")
 _CUT_TAG = re.compile(r"</?[a-zA-Z!?]")
+# A tag and its name. Where every "<" begins one, they are all that `_BREAK`, `_CELL` and `_TAG` can find.
+_NAMED_TAG = re.compile(r"<(/[a-zA-Z!?][^\s>/]{0,40}(?=\s*>)|[a-zA-Z!?][^\s>/]{0,40})[^>]*>")
+_PREFORMATTED = ("pre", "PRE", "textarea")
+_BLANK_LINES = re.compile("\n\n\n+")
 # Beyond seven digits there is no character, and int() of very long numbers is slow or refuses.
 _LONG_NUMBER = re.compile(r"&#[0-9]{8,};?")
 _META_CHARSET = re.compile(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
@@ -52,25 +55,47 @@ def html_to_text(html: str) -> str:
     hiding = _hiding_places(html)
     if hiding:
         html = _drop_hidden(html, hiding)
+    text = _without_named(" ".join(html.split()))
+    if text is None:
+        text = _without_tags(html)
+    if "&" in text:
+        text = unescape(_LONG_NUMBER.sub("\ufffd", text) if "&#" in text else text)
+    return _tidy(text)
+
+
+def _without_named(html: str) -> str | None:
+    """Tags taken for what they stand for, in one pass; None when not each "<" is a plain tag's, or lines must stay."""
+    if html.rfind("<") > html.rfind(">"):
+        return None
+    pieces = _NAMED_TAG.split(html)
+    names = set(pieces[1::2])
+    if len(pieces) // 2 != html.count("<") or any(name.startswith(_PREFORMATTED) for name in names):
+        return None
+    meanings = {name: _meaning(name) for name in names}
+    pieces[1::2] = map(meanings.__getitem__, pieces[1::2])
+    return "".join(pieces)
+
+
+@lru_cache(maxsize=512)
+def _meaning(name: str) -> str:
+    tag = f"<{name}>"
+    return "\n" if _BREAK.match(tag) else " \t" if _CELL.match(tag) else ""
+
+
+def _without_tags(html: str) -> str:
+    """The same for any HTML: what one tag leaves behind may be part of another."""
     if "<pre" in html or "<PRE" in html or "<textarea" in html:
         html = _keep_lines(html)
     html = " ".join(html.split())
     last = html.rfind("<")
     if last > html.rfind(">") and _CUT_TAG.match(html, last):
         html = html[:last]
-    text = _TAG.sub("", _CELL.sub(" \t", _BREAK.sub("\n", html)))
-    if "&" in text:
-        text = unescape(_LONG_NUMBER.sub("\ufffd", text) if "&#" in text else text)
-    return _tidy(text)
+    return _TAG.sub("", _CELL.sub(" \t", _BREAK.sub("\n", html)))
 
 
 def _tidy(text: str) -> str:
-    lines: list[str] = []
-    for line in text.replace("\xa0", " ").split("\n"):
-        line = line.strip()
-        if line or (lines and lines[-1]):
-            lines.append(line)
-    return "\n".join(lines).strip("\n")
+    lines = map(str.strip, text.replace("\xa0", " ").split("\n"))
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n")
 
 
 def _drop_regions(html: str) -> str:

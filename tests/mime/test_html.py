@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.mime.html import declared_charset, html_to_text
-from tests.messages.samples import HOSTILE_HTML
+from archiver.mime.html import _without_named, _without_tags, declared_charset, html_to_text
+from tests.messages import samples
 
 
 def test_blocks_break_lines_and_inline_elements_do_not() -> None:
@@ -70,6 +70,25 @@ def test_declared_charset() -> None:
     assert declared_charset(b'<meta http-equiv="Content-Type" content="text/html; charset=GB2312">') == "GB2312"
     assert declared_charset(b"<meta charset='big5'>") == "big5"
     assert declared_charset(b"<p>charset=none</p>") == ""
+
+
+@given(st.lists(st.sampled_from(["<", "</", ">", "/", "!", "b", "p", "BR", "td", "Pre", " ", "\n", "x=y", "&", "中"])))
+def test_tags_in_one_pass_say_the_same(pieces: list[str]) -> None:
+    html = " ".join("".join(pieces).split())
+    assert _without_named(html) in (None, _without_tags(html))
+
+
+def test_plain_tags_are_taken_in_one_pass() -> None:
+    html = "<p class=a>one <b>two</b></p ><TD>3</td><o:p/><Br />4 > 3"
+    assert _without_named(html) == "\none two\n3 \t\n4 > 3"
+
+
+HOSTILE_HTML = samples.HOSTILE_HTML | {
+    "closed at the end": "<a " * 100_000 + ">",
+    "closing tags with words": "</p x>" * 100_000,
+    "closing tags with blanks": "</p \t " * 100_000 + "x>",
+    "names without end": ("<" + "a" * 5_000 + ">") * 60,
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE_HTML)
