@@ -41,6 +41,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 Unwrap = Callable[[list[str], bytes], bytes | None]
 MEMBER = re.compile(r"m/[0-9a-f]{64}\.(eml|skel|json)|b/[0-9a-f]{64}|c/[0-9A-Za-z_-]{1,64}\.jsonl")
+STRAIGHT = re.compile(r"^(packs/[^/]+)/(([0-9a-f]{2})[0-9a-f]{62}\.age)$")
 CHUNK = 64 * 1024 + 16
 failures: list[str] = []
 
@@ -210,19 +211,25 @@ def attested(store: Path, root: Ed25519PublicKey) -> Iterator[tuple[str, str]]:
             fail(f"{name.relative_to(store)} is damaged or does not follow the one before; nothing after it was read")
 
 
+def place(store: Path, name: str) -> Path:
+    """Where an object lies: packs under their names, or straight in the folder of their era, as in Google Drive."""
+    path = store / name
+    return path if path.exists() or not name.startswith("packs/") else path.parents[1] / path.name
+
+
 def plaintexts(store: Path, prefix: str, passphrase: str, unattested: bool) -> Iterator[tuple[str, bytes]]:
     """(name, plaintext) of every object below `prefix`."""
     root, eras = unlock(store, passphrase)
     named = {name: digest for name, digest in attested(store, root) if name.startswith(prefix)}
     for path in sorted((store / prefix).rglob("*.age")):
-        name = path.relative_to(store).as_posix()
+        name = STRAIGHT.sub(r"\1/\3/\2", path.relative_to(store).as_posix())
         if unattested:
             named.setdefault(name, path.stem)
         elif name not in named:
             fail(f"{name} is named by no manifest and was left out (see --unattested)")
     for name, digest in named.items():
         try:
-            data = (store / name).read_bytes()
+            data = place(store, name).read_bytes()
             if sha256(data) != digest:
                 raise ValueError("it has another SHA-256")
             yield name, unzstd(age_decrypt(data, eras[name.split("/")[1]]))

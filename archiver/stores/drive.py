@@ -1,7 +1,9 @@
 """A store in Google Drive: My Drive of a person, or a shared drive with a service account.
 
 Objects are files, and the "/" of their names are folders, so that a person who opens the Drive sees what every other
-store holds: FORMAT.txt, keys, packs/mail-2026/ab/….age. Names are not unique in Drive, so there is no atomic
+store holds: FORMAT.txt, keys, packs/mail-2026/….age. Packs lie straight in the folder of their era (layout.py), and
+folders are made ahead, when keys and writers come, so that a night makes none: a folder costs a write like a file.
+Names are not unique in Drive, so there is no atomic
 put-if-absent: of two machines that write one name at once both may succeed. That is harmless, for a name holds the hash
 of its content or belongs to one writer; the older file counts, `doubles` names them, and `delete` removes all.
 Within one process and machine nothing is written twice (drive_files.py, drive_upload.py).
@@ -9,16 +11,23 @@ Within one process and machine nothing is written twice (drive_files.py, drive_u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from archiver.errors import AuthError, ObjectMissingError, QuotaError, StoreError
-from archiver.stores import marker
+from archiver.stores import layout, marker
 from archiver.stores.drive_calls import Limits
 from archiver.stores.drive_files import Files
 from archiver.stores.drive_url import parse
 from archiver.stores.interface import Data, Stat, checked_name, checked_prefix
 from archiver.stores.marker import MARKER
+
+_AHEAD = (
+    (re.compile(r"keys/era/([^/]+)\.[0-9]+\.age"), ("packs/{}", "catalog/{}")),
+    (re.compile(r"keys/writers/([^/]+)\.pub"), ("manifests/{}",)),
+)
+"""The folders that will be needed because of an object: an era with a key has commits, and so has a writer."""
 
 
 class DriveStore:
@@ -35,7 +44,7 @@ class DriveStore:
         place = parse(url)
         self.url = url
         self._place = place
-        self._files = Files(place, limits)
+        self._files = Files(place, limits, lambda name: layout.places(name)[::-1])
         self._tree = self._files.tree
 
     @property
@@ -80,7 +89,12 @@ class DriveStore:
         return f"drive {self._place.endpoint} {self._tree.top}"
 
     def put_if_absent(self, name: str, data: Data) -> bool:
-        return self._files.put(self._checked(name), data)
+        written = self._files.put(self._checked(name), data)
+        for pattern, folders in _AHEAD:
+            if found := pattern.fullmatch(name):
+                for folder in folders:
+                    self._tree.ensure(folder.format(found[1]))
+        return written
 
     def get(self, name: str, start: int = 0, size: int | None = None) -> bytes:
         with _reading():
@@ -94,10 +108,11 @@ class DriveStore:
         sizes: dict[str, int] = {}
         with _reading():
             self._tree.require()
-            for name, file in self._tree.walk(prefix):
+            for path, file in self._tree.walk(layout.leads_to(prefix)):
+                name = layout.name_at(path)
                 if name in sizes:
                     self._files.doubles.add(name)
-                elif name != MARKER and not file.name.startswith("."):
+                elif name.startswith(prefix) and name != MARKER and not file.name.startswith("."):
                     sizes[name] = file.size
         yield from (Stat(name, sizes[name]) for name in sorted(sizes))
 
@@ -112,11 +127,11 @@ class DriveStore:
         ObjectMissingError if absent.
         """
         with _reading():
-            found = self._tree.find(self._checked(name), fresh=True)
-            if not found:
+            found = self._files.find(self._checked(name))
+            if found is None:
                 self._tree.require()
                 raise ObjectMissingError(f"{self.url} does not hold {name}")
-        return found[0].sha256 or None
+        return found.sha256 or None
 
     def delete(self, name: str) -> None:
         self._files.delete(self._checked(name))

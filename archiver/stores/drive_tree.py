@@ -9,6 +9,7 @@ out some of their files without saying so (rclone issues 3114 and 9810).
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,6 +26,10 @@ SHARED = {"supportsAllDrives": True}
 _PAGE = 1000
 _AT_ONCE = 4
 """Folders listed side by side; Drive allows far more reads than writes."""
+
+_FRESH = 10.0
+"""Seconds for which each full page of a listing makes it good enough to say what is not there: a folder with the packs
+of a year is not listed anew for each of them. What another machine put there meanwhile is not seen so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class Tree:
         self._folders: dict[str, list[str]] = {}
         self._listings: dict[str, Listing] = {}
         self._made: dict[str, dict[str, File]] = {}
+        self._fresh: dict[str, float] = {}
+        """Until when (on the monotonic clock) a folder's listing says what is not there."""
         self._lock = threading.RLock()
         self._creating = threading.Lock()
 
@@ -104,10 +111,14 @@ class Tree:
         """The files of this name, the oldest first. fresh: ask again when the memory has none."""
         folder, _, leaf = name.rpartition("/")
         remembered = self._remembered(folder, leaf)
-        if not remembered and (fresh or folder not in self._listings):
+        if not remembered and (folder not in self._listings or (fresh and not self._is_fresh(folder))):
             self._load(folder)
             remembered = self._remembered(folder, leaf)
         return remembered
+
+    def has(self, folder: str) -> bool:
+        """Whether the folder was there when the one above it was last listed."""
+        return bool(self._folders.get(folder))
 
     def walk(self, prefix: str) -> Iterator[tuple[str, File]]:
         """Every file whose whole name begins so, asked anew, in no order; doubles together, the oldest first."""
@@ -142,12 +153,14 @@ class Tree:
         with self._lock:
             self._listings.get(folder, {}).pop(leaf, None)
             self._made.get(folder, {}).pop(leaf, None)
+            self._fresh.pop(folder, None)
 
     def forget(self, folder: str = "") -> None:
         """Forget what lies in and below a folder (not where the store's own folder is)."""
         with self._lock:
             for path in [path for path in {*self._folders, *self._listings} if _is_below(path, folder)]:
                 self._listings.pop(path, None)
+                self._fresh.pop(path, None)
                 if path:
                     self._folders.pop(path, None)
 
@@ -156,6 +169,9 @@ class Tree:
         with self._lock:
             made = self._made.get(folder, {}).get(leaf)
             return list(self._listings.get(folder, {}).get(leaf, [])) or ([made] if made else [])
+
+    def _is_fresh(self, folder: str) -> bool:
+        return time.monotonic() < self._fresh.get(folder, 0.0)
 
     def _ensure(self, folder: str) -> str:
         ids = self._ids(folder)
@@ -198,6 +214,7 @@ class Tree:
             self._folders.update(below)
             if ids:
                 self._listings[folder] = listing
+                self._fresh[folder] = time.monotonic() + len(files) // _PAGE * _FRESH
         return listing
 
     def _below(self, folder: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 An object is visible whole or not at all: it is written to a temporary file beside its place, fsynced, and linked to
 its name (local_files.py). The folder, and every folder above it that may be new, are fsynced before a put returns.
+Packs may as well lie straight in the folder of their era, as in a folder that was downloaded from Drive (layout.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from archiver.errors import MailarkError, ObjectMissingError, StoreError
+from archiver.stores import layout
 from archiver.stores.interface import Data, Stat, checked_name, checked_prefix
 from archiver.stores.local_files import TEMPORARY, fsync_folder, translated, write_once
 
@@ -75,49 +77,48 @@ class LocalStore:
             raise StoreError(f"{self.url}: {MARKER} is damaged", self._hint("If this is its folder")) from error
 
     def put_if_absent(self, name: str, data: Data) -> bool:
-        path = self._path(name)
+        path, *others = self._paths(name)
         with self._edge(name):
             self._require_marker()
-            self._make_durable(path.parent)
-            if not path.exists():
+            there = next((other for other in others if other.exists()), path)
+            if there == path:
+                self._make_durable(path.parent)
+            if not there.exists():
                 return write_once(path, data)
-            fsync_folder(path.parent)  # whoever linked it may have died before doing so
+            fsync_folder(there.parent)  # whoever linked it may have died before doing so
         return False
 
     def get(self, name: str, start: int = 0, size: int | None = None) -> bytes:
-        path = self._path(name)
         with self._edge(name):
-            try:
-                with path.open("rb") as file:
+            for path in self._paths(name):
+                with suppress(*_ABSENT), path.open("rb") as file:
                     file.seek(start)
                     return file.read() if size is None else file.read(size)
-            except _ABSENT:
-                self._require_marker()
-                raise ObjectMissingError(f"{self.url} does not hold {name}") from None
+            self._require_marker()
+        raise ObjectMissingError(f"{self.url} does not hold {name}")
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
         self._require_marker()
-        parent = checked_prefix(prefix).rpartition("/")[0]
+        parent = layout.leads_to(checked_prefix(prefix)).rpartition("/")[0]
         with self._edge(prefix or "the listing"):
             yield from (found for found in self._walk(parent) if found.name.startswith(prefix))
 
     def stat(self, name: str) -> Stat | None:
-        path = self._path(name)
         with self._edge(name):
-            try:
-                found = path.stat()
-            except _ABSENT:
-                self._require_marker()
-                return None
-        return Stat(name, found.st_size) if S_ISREG(found.st_mode) else None
+            for path in self._paths(name):
+                with suppress(*_ABSENT):
+                    found = path.stat()
+                    return Stat(name, found.st_size) if S_ISREG(found.st_mode) else None
+            self._require_marker()
+        return None
 
     def delete(self, name: str) -> None:
-        path = self._path(name)
         with self._edge(name):
             self._require_marker()
-            with suppress(*_ABSENT):
-                path.unlink()
-                fsync_folder(path.parent)
+            for path in self._paths(name):
+                with suppress(*_ABSENT):
+                    path.unlink()
+                    fsync_folder(path.parent)
 
     def _marker_is_sound(self) -> bool:
         try:
@@ -140,13 +141,27 @@ class LocalStore:
     def _hint(self, condition: str) -> str:
         return f"{condition}: mailark repair --new {self.url}"
 
-    def _path(self, name: str) -> Path:
+    def _paths(self, name: str) -> tuple[Path, ...]:
+        """Where the object may lie; a new one goes to the first."""
         if name == MARKER:
             raise StoreError(f"{MARKER} is the store's own")
-        return self.folder / checked_name(name)
+        return tuple(self.folder / place for place in layout.places(checked_name(name)))
 
     def _walk(self, folder: str) -> Iterator[Stat]:
-        """Objects below a folder; folders sort as if their names ended in "/", which gives the order of whole names."""
+        """Objects below a folder, in the order of names. What lies straight in an era's folder of packs is sorted in;
+        of two at both places that under its own name counts, as in `get`."""
+        if not layout.has_two_places(folder):
+            yield from self._walk_plainly(folder)
+            return
+        found: dict[str, Stat] = {}
+        for stat in self._walk_plainly(folder):
+            name = layout.name_at(stat.name)
+            if name == stat.name or name not in found:
+                found[name] = Stat(name, stat.size)
+        yield from (found[name] for name in sorted(found))
+
+    def _walk_plainly(self, folder: str) -> Iterator[Stat]:
+        """As they lie; folders sort as if their names ended in "/", which gives the order of whole names."""
         try:
             found = sorted(os.scandir(self.folder / folder), key=lambda e: e.name + "/" if e.is_dir() else e.name)
         except (FileNotFoundError, NotADirectoryError):

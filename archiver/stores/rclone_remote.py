@@ -38,6 +38,8 @@ _HASHES = ("sha256", "sha1", "md5")
 _PLAIN = {"filesOnly": True, "noModTime": True, "noMimeType": True}
 _FULL = ("quota", "no space left", "insufficient storage", "disk full", "storage full")
 _LATER = ("ratelimit", "rate limit", "too many requests", "429", "throttl", "slow down")
+_HASH = re.compile(r"[0-9a-f]{16,}")
+"""In the names that errors quote; one in sixty of them has a "429"."""
 _ABSENT = ("not found", "not a directory", "is a directory", "can't find")
 
 
@@ -76,9 +78,9 @@ class Remote:
             return None
         return Stat(name, int(item["Size"])) if item and not item["IsDir"] else None
 
-    def files_below(self, folder: str) -> list[Stat]:
-        """Every file below it, in whatever order the remote has; none when there is no such folder."""
-        options = {"recurse": True, **_PLAIN}
+    def files_below(self, folder: str, *, recurse: bool = True) -> list[Stat]:
+        """The files in and below it, or in it alone, in whatever order the remote has; none without such a folder."""
+        options = {"recurse": recurse, **_PLAIN}
         try:
             with self.edge("the listing"):
                 fast = {"UseListR": True}
@@ -189,7 +191,7 @@ class Remote:
 
     def _translated(self, error: Refused, what: str) -> MailarkError:
         reason = re.sub(r"\?\S+", "?…", error.text.splitlines()[0] if error.text else "")[:200]
-        text, low = f"{self.url}: {what}: {reason or error.status}", error.text.lower()
+        text, low = f"{self.url}: {what}: {reason or error.status}", _HASH.sub("", error.text.lower())
         if "config file" in low or "didn't find section" in low:
             return StoreError(text, "See the remotes with `rclone listremotes`; make one with `rclone config`.")
         if any(word in low for word in _FULL):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from archiver.stores.drive_calls import Limits
 from archiver.stores.drive_url import parse
+from archiver.stores.layout import flat
 from tests.contracts.store import PACK
 
 FAST = Limits(timeout=5.0, tries=5, wait=0.002, longest_wait=0.02)
@@ -16,7 +17,8 @@ LARGE = random.Random(3).randbytes(6_500_001)
 SMALL = b"small"
 """Goes up in one request."""
 
-PATH = f"Mail archive/{PACK}"
+PATH = f"Mail archive/{flat(PACK)}"
+"""Where the pack lies there."""
 
 
 def notes(url: str) -> list[Path]:

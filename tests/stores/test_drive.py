@@ -18,7 +18,7 @@ from archiver.stores.local import MARKER, LocalStore
 from archiver.stores.table import create_store, open_store
 from tests.contracts.store import PACK, StoreContract
 from tests.servers.drive import DriveServer
-from tests.stores.on_drive import FAST
+from tests.stores.on_drive import FAST, PATH
 
 
 class TestDriveStore(StoreContract):
@@ -36,12 +36,12 @@ class TestInASharedDriveWithManyPages(StoreContract):
             yield DriveStore.create(server.url(tmp_path / "keep", shared_drive="0AShared"), "a" * 32, FAST)
 
 
-def test_a_person_finds_folders_and_names_as_in_every_other_store(drive: DriveServer, store: DriveStore) -> None:
+def test_a_person_finds_the_packs_of_a_year_in_one_folder(drive: DriveServer, store: DriveStore) -> None:
     store.put_if_absent(PACK, b"pack")
     store.put_if_absent("FORMAT.txt", b"read me")
     assert drive.files.tree() == {
         f"Mail archive/{MARKER}": b'{"mailark-store": 1, "archive": "archive-1"}\n',
-        f"Mail archive/{PACK}": b"pack",
+        PATH: b"pack",
         "Mail archive/FORMAT.txt": b"read me",
     }
 

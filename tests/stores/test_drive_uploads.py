@@ -30,7 +30,7 @@ def test_broken_connections_make_no_double(
     assert store.put_if_absent(PACK, data)
     assert store.get(PACK) == data
     assert len(drive.files.at(PATH)) == len(drive.files.at("Mail archive/packs")) == 1
-    assert len(drive.files.items) == 1 + 1 + 1 + 3 + 1  # top, folder, marker, three folders, the object
+    assert len(drive.files.items) == 1 + 1 + 1 + 2 + 1  # top, folder, marker, two folders, the object
     assert not notes(url)
 
 

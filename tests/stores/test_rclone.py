@@ -103,6 +103,7 @@ def test_an_upload_that_did_not_arrive_whole_is_told_and_removed(
         (500, "insufficientStorage: quota", QuotaError),
         (500, "activityLimitReached: too many requests: throttled (429)", QuotaError),
         (404, "directory not found", ObjectMissingError),
+        (404, f"packs/mail-2026/42/{'429' * 21}a.age: not found", ObjectMissingError),
         (500, "couldn't connect SSH: dial tcp: i/o timeout", StoreError),
         (500, 'didn\'t find section in config file ("nobody")', StoreError),
     ],

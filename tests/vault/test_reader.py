@@ -145,6 +145,20 @@ def test_every_message_is_extracted(archive: Archive, tmp_path: Path) -> None:
     assert sum(len(path.read_bytes().splitlines()) for path in tmp_path.glob("c/*")) == len(MESSAGES)
 
 
+def as_in_drive(archive: Archive) -> None:
+    """Packs straight in the folder of their era: what a person downloads from Google Drive."""
+    for pack in packs(archive):
+        pack.rename(pack.parents[1] / pack.name)
+
+
+def test_a_folder_downloaded_from_drive_is_read_as_it_is(copy: Archive, tmp_path: Path) -> None:
+    as_in_drive(copy)
+    assert not packs(copy)
+    done = read(copy, "extract", copy.store, tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, f"{len(MESSAGES)} messages\n")
+    assert extracted(tmp_path / "out") == MESSAGES
+
+
 def test_every_message_is_listed_and_nothing_reaches_the_terminal_as_a_command(archive: Archive) -> None:
     done = read(archive, "list", archive.store)
     assert done.returncode == 0 and done.stderr == ""
@@ -219,16 +233,17 @@ def in_terminal(script: str, folder: Path, typed: str) -> str:
     if child == 0:
         os.chdir(folder)
         os.execvp("bash", ["bash", "-euo", "pipefail", "-c", script])
-    seen = b""
+    seen, unanswered = b"", b""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             data = os.read(terminal, 4096)
         except OSError:  # Linux: EIO once the child has closed its side
             break
-        seen += data
-        if b"passphrase" in data:
+        seen, unanswered = seen + data, unanswered + data
+        if b"passphrase" in unanswered:
             os.write(terminal, typed.encode() + b"\n")
+            unanswered = b""
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.close(terminal)
     text = seen.decode("utf-8", "replace")
@@ -275,12 +290,16 @@ def test_the_auditors_commands_notice_a_gap_in_the_chain(work: Archive) -> None:
         shell("".join(blocks("What an auditor runs")), work.store)
 
 
-def test_recovery_with_stock_tools(work: Archive, tmp_path: Path) -> None:
-    steps = blocks("Recovery with stock tools")
+@pytest.mark.parametrize("downloaded", [False, True], ids=["a store", "downloaded from Drive"])
+def test_recovery_with_stock_tools(work: Archive, tmp_path: Path, downloaded: bool) -> None:
+    if downloaded:
+        as_in_drive(work)
+    steps = blocks("A store") + blocks("Recovery with stock tools")
     out = in_terminal("".join(steps), work.store, work.passphrase)
     assert "BROKEN" not in out, out
     restored = {path.stem: path.read_bytes() for path in (work.store.parent / "out" / "m").glob("*.eml")}
     assert restored == MESSAGES
+    assert len(packs(work)) == 2
     listed = (work.store.parent / "out" / "catalog.jsonl").read_bytes()
     assert {entry.id for entry in lines.load(listed) if isinstance(entry, MessageEntry)} == set(MESSAGES)
 
