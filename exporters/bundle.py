@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from archiver.errors import ConfigError, IntegrityError
-from archiver.model import Problem
+from archiver.model import MessageId, Problem
 from exporters import files
 from exporters.interface import Outgoing, Report
 from exporters.production import bag
@@ -21,7 +22,7 @@ from exporters.production.finishing import Finish, Pages, query_json
 from exporters.production.intake import FAILED, Prepared, prepare
 from exporters.production.journal import Entry, Journal
 from exporters.production.listings import not_produced
-from exporters.production.order import Order, Search, described
+from exporters.production.order import Order, Search, described, same_order
 from exporters.production.pdftext import PdfReader
 from exporters.production.report import slip
 from exporters.production.seal import SEAL_LIST, Seal, told
@@ -54,11 +55,17 @@ class Press:
 class BundleReport(Report):
     """As `Report`; files are the volumes. equation: the sum of the reconciliation, written out · signature, timestamp:
     who signed and time-stamped it, or that nobody did.
+
+    Of a bundle that was there: available: the failed messages that the archive can give now · following: the first
+    number that it does not use · as_of: the moment of the archive it was made of, "" when that is the archive's of now.
     """
 
     equation: str = ""
     signature: str = ""
     timestamp: str = ""
+    available: tuple[MessageId, ...] = ()
+    following: int = 0
+    as_of: str = ""
 
 
 class BundleExporter:
@@ -66,7 +73,8 @@ class BundleExporter:
 
     The same order over the same state of the archive gives the same bytes, but for the signature in the report, its
     hash in the manifests, the signature and the time-stamp. A run that was cut goes on where it stopped; a bundle that
-    is whole is verified, and nothing is written.
+    is whole is verified, and nothing is written, be it that messages which failed can be had now: the report names
+    them.
     """
 
     def __init__(
@@ -98,21 +106,42 @@ class BundleExporter:
         return report
 
     def _there(self, volumes: Volumes, first: Path) -> BundleReport:
-        """A finished bundle is verified; one of another order, or a damaged one, is never touched."""
-        if not files.holds(first / "data/REPORT/query.json", query_json(self._asked)):
+        """A finished bundle is verified, and never touched; one of another order, or a damaged one, ends the export."""
+        made, asked = _query(first), json.loads(query_json(self._asked))
+        if not same_order(made, asked):
             raise ConfigError(f"{first} is there already and holds something else", "write to another folder")
+        paths = self._verified(volumes, first)
+        failed = tuple(not_produced(first / "data/REPORT"))
+        available = tuple(message for message, _ in failed if self._to_be_had(message))
+        return BundleReport(
+            0,
+            len(self._search.hits) - len(failed),
+            tuple(_problem(message, _told_again(reason, message in available)) for message, reason in failed),
+            tuple(path.relative_to(volumes.target) for path in paths),
+            bag.told(first).get("Reconciliation", ""),
+            *told(self._seal),
+            available=available,
+            following=_following(paths, self._order.numbers.prefix),
+            as_of=str(made.get("archive_as_of")) if made != asked else "",
+        )
+
+    def _verified(self, volumes: Volumes, first: Path) -> list[Path]:
+        """Every volume of a finished bundle. IntegrityError for one that is not as it was."""
         try:
             count = int(bag.told(first)["Bag-Count"].rpartition(" ")[2])
         except (OSError, KeyError, ValueError):
             raise IntegrityError(f"{first}: {bag.INFO} is missing or unreadable", _AGAIN) from None
         lists = (SEAL_LIST,) if self._seal else ()
-        for number in range(1, count + 1):
-            for problem in bag.problems(volumes.folder(number), *lists):
-                raise IntegrityError(f"{volumes.folder(number)}: {problem}", _AGAIN)
-        failed = tuple(not_produced(first / "data/REPORT"))
-        paths = tuple(volumes.folder(number).relative_to(volumes.target) for number in range(1, count + 1))
-        equation = bag.told(first).get("Reconciliation", "")
-        return BundleReport(0, len(self._search.hits) - len(failed), failed, paths, equation, *told(self._seal))
+        paths = [volumes.folder(number) for number in range(1, count + 1)]
+        for path in paths:
+            for problem in bag.problems(path, *lists):
+                raise IntegrityError(f"{path}: {problem}", _AGAIN)
+        return paths
+
+    def _to_be_had(self, message: MessageId) -> bool:
+        """Whether a message that failed would be in a bundle made now."""
+        found = self._search.again(message)
+        return found is not None and prepare(found, self._order, self._search).outcome != FAILED
 
     def _work(self, messages: Iterable[Outgoing], volumes: Volumes, journal: Journal) -> int:
         """Lay every family; how many were there from an earlier try."""
@@ -175,7 +204,7 @@ class BundleExporter:
             self._press.name,
         )
         tally = finish(journal)
-        failed = tuple(_problem(entry) for entry in journal.entries() if entry.outcome == FAILED)
+        failed = tuple(_problem(entry.id, entry.reason) for entry in journal.entries() if entry.outcome == FAILED)
         paths = tuple(volumes.folder(volume.number).relative_to(volumes.target) for volume in tally.volumes)
         written = tally.messages - skipped - len(failed)
         return BundleReport(written, skipped, failed, paths, tally.equation, *told(self._seal))
@@ -207,5 +236,24 @@ def _whole(entry: Entry, volumes: Volumes) -> bool:
     return False
 
 
-def _problem(entry: Entry) -> Problem:
-    return Problem(f"message {entry.id[:16]}", entry.reason)
+def _problem(message: MessageId, reason: str) -> Problem:
+    return Problem(f"message {message[:16]}", reason)
+
+
+def _told_again(reason: str, available: bool) -> str:
+    return f"{reason} when the bundle was made; it can be had now" if available else reason
+
+
+def _query(root: Path) -> dict[str, Any]:
+    """The query.json of a volume; {} when there is none that can be read."""
+    with suppress(OSError, ValueError):
+        found = json.loads((root / "data/REPORT/query.json").read_bytes())
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _following(volumes: Sequence[Path], prefix: str) -> int:
+    """The number after the last one used; 0 when none is."""
+    ranges = (bag.told(root).get("Bates-Range", "") for root in reversed(volumes))
+    last = next((found for found in ranges if " to " in found), "").rpartition(" ")[2]
+    return int(last.removeprefix(prefix)) + 1 if last else 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archiver import __version__
 from archiver.cli.forms.interface import Form, Options
 from archiver.errors import ConfigError
 from archiver.stores.local_shelf import LocalShelf
@@ -22,6 +24,7 @@ from archiver.stores.table import KINDS, open_shelf
 if TYPE_CHECKING:
     from archiver.catalog.interface import Hit
     from archiver.handover.handover import Handover
+    from archiver.handover.staging import Kept
     from archiver.opening import Archive
     from archiver.vault.age import Recipient
 
@@ -93,8 +96,11 @@ def description(form: Form, options: Options, query: str, hits: Iterable[Hit]) -
 
 
 @contextmanager
-def handed_to(place: Destination, archive: Archive, form: Form, order: Sequence[str]) -> Iterator[Handover | None]:
-    """What leads there; None when this very export lies there, sealed, already. Nothing plain is left behind."""
+def handed_to(place: Destination, archive: Archive, form: Form, asked: Sequence[str]) -> Iterator[Handover | None]:
+    """What leads there; None when this very export lies there, sealed, already.
+
+    Nothing plain is left behind, but of a form in volumes that was cut: that one is gone on with by the same export.
+    """
     from archiver.handover.carriers import FileByFile
     from archiver.handover.handover import Handover
     from archiver.handover.sealing import Sealed
@@ -103,14 +109,40 @@ def handed_to(place: Destination, archive: Archive, form: Form, order: Sequence[
     if place.folder is not None:
         yield Handover(place.folder)
         return
-    with staging(archive.work.handover) as work:
-        folder, volumes = work / "export", bool(form.volumes)
-        if not place.recipients:
-            yield Handover(folder, FileByFile(place.shelf, form.volumes), volumes=volumes)
+    known = [*asked, *sorted(str(recipient) for recipient in place.recipients)]
+    volumes, root = bool(form.volumes), archive.work.handover
+    with ExitStack() as stack:
+        if not (volumes or place.recipients):
+            folder = stack.enter_context(staging(root)) / "export"
+            yield Handover(folder, FileByFile(place.shelf))
             return
-        known = [*order, *sorted(str(recipient) for recipient in place.recipients)]
-        sealed = Sealed(place.shelf, place.recipients, known, work, volumes=volumes)
-        yield None if sealed.there() else Handover(folder, sealed, volumes=volumes)
+        work = stack.enter_context(_kept(root, [place.shelf.url, __version__, *known], plain=volumes))
+        folder = (work.folder if volumes else stack.enter_context(staging(root))) / "export"
+        if not place.recipients:
+            carrier: FileByFile | Sealed = FileByFile(place.shelf, form.volumes)
+        else:
+            carrier = Sealed(place.shelf, place.recipients, known, work.folder, volumes=volumes)
+        there = isinstance(carrier, Sealed) and carrier.there()
+        yield None if there else Handover(folder, carrier, volumes=volumes)
+        work.done = not carrier.carried.failed
+
+
+@contextmanager
+def _kept(root: Path, names: Sequence[str], *, plain: bool) -> Iterator[Kept]:
+    """The work folder of this very export; where plain mail stays in it for a while, the user is told so."""
+    from archiver.handover.staging import KEPT, kept
+
+    digest = hashlib.sha256(json.dumps(names).encode(errors="surrogatepass")).hexdigest()[:32]
+    with kept(root, digest) as work:
+        if plain and work.found:
+            click.echo(f"going on with what an earlier try left in {work.folder}", err=True)
+        try:
+            yield work
+        finally:
+            if plain and not (work.done or work.empty):
+                days = f"{KEPT / 86400:.0f} days"
+                told = f"kept, unencrypted, for {days} in {work.folder}: the same command goes on with it"
+                click.echo(told, err=True)
 
 
 def _value(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from archiver.monitor import Monitor
     from archiver.opening import Archive
     from exporters.interface import Outgoing, Report
+
+_SUBJECT = len("message ") + 16  # as far as all tell of a message in the same words
 
 
 @click.command(cls=FormCommand)
@@ -82,9 +84,14 @@ def _export(
             sweep(handover.folder)
             order.monitor.begin("export", len(order.hits), sum(hit.size for hit in order.hits))
             report = exporter.export(handover.watched(_outgoing(order, failures)), handover.folder)
-        carried = handover.finish([problem.subject for problem in (*failures.problems, *report.failed)])
+        carried = handover.finish(_subjects((*failures.problems, *report.failed)))
         order.monitor.end("export", f"{plural(len(carried.names or report.files), 'file')} in {place}")
         return report, carried
+
+
+def _subjects(problems: Iterable[Problem]) -> list[str]:
+    """What failed, each once: an export that is gone on with tells the same as one in a single run."""
+    return sorted({problem.subject[:_SUBJECT] for problem in problems})
 
 
 def _tell(form: Form, report: Report, carried: Carried, place: Destination, failures: _Failures, *, json_: bool) -> int:

@@ -31,7 +31,7 @@ class Carried:
 
 
 class Carrier(Protocol):
-    """Takes finished files."""
+    """Takes finished files: of an export piece by piece and then `finish`, or volume by volume."""
 
     carried: Carried
     """What came of it so far."""
@@ -39,11 +39,14 @@ class Carrier(Protocol):
     def take(self, files: Sequence[File]) -> None:
         """Carry them, in this order; they may be removed afterwards. Raises StoreError, QuotaError, AuthError."""
 
-    def finish(self, volume: int, folders: Sequence[str], failures: Sequence[str]) -> None:
-        """What was taken since the last call is a whole volume (0: the whole export). Raises as `take`.
+    def finish(self, folders: Sequence[str], failures: Sequence[str]) -> None:
+        """Nothing more comes. Raises as `take`.
 
-        folders: empty ones that belong to it · failures: subjects of what failed.
+        folders: empty ones that belong to the export · failures: subjects of what failed.
         """
+
+    def volume(self, number: int, files: Sequence[File], failures: Sequence[str]) -> None:
+        """Carry a whole volume, which stays where it is; the last file goes last. Raises as `take`."""
 
 
 class FileByFile:
@@ -52,33 +55,36 @@ class FileByFile:
     An index tells of one export. Where another export's has the name, it goes there with a sign of its content in its
     name, so that later exports into one place keep each its own, and the same export again finds it.
 
-    order: of an export in volumes, the file in each that tells what was ordered. Volumes are signed, so that making one
-    again gives other bytes; one lies there when its order does, the same, and the file that is carried last.
+    told: of an export in volumes, the files in each that tell what was ordered, and then what came of it. Volumes are
+    signed, so that making one again gives other bytes; one lies there when these do, the same, and the file that is
+    carried last. One of the same order with another outcome is left alone, and named.
     """
 
-    def __init__(self, shelf: Shelf, order: str = "") -> None:
-        self._shelf, self._order = shelf, order
+    def __init__(self, shelf: Shelf, told: Sequence[str] = ()) -> None:
+        self._shelf, self._told = shelf, told
         self.carried = Carried()
         self._counting = threading.Lock()
 
     def take(self, files: Sequence[File]) -> None:
-        if self._order and self._volume_there(files):
-            self.carried.there += len(files)
-            return
         for part in (files[:-1], files[-1:]):
             side_by_side([partial(self._carry, *file) for file in part], self._shelf.parallel, "carry")
 
-    def finish(self, volume: int, folders: Sequence[str], failures: Sequence[str]) -> None:
+    def finish(self, folders: Sequence[str], failures: Sequence[str]) -> None:
         """Nothing is left: every file lies there, and a shelf has no folders of its own."""
 
-    def _volume_there(self, files: Sequence[File]) -> bool:
-        """Whether the volume of these files lies there whole."""
-        orders = [file for file in files if file[0].partition("/")[2] == self._order]
-        return (
-            bool(orders)
-            and all(self._shelf.stat(name) is not None for name in (files[-1][0], orders[0][0]))
-            and self._shelf.put_if_absent(*orders[0]) is Put.SAME
-        )
+    def volume(self, number: int, files: Sequence[File], failures: Sequence[str]) -> None:
+        paths = dict(files)
+        root = files[0][0].partition("/")[0]
+        telling = [name for name in (f"{root}/{told}" for told in self._told) if name in paths]
+        there = all(self._shelf.stat(name) is not None for name in (files[-1][0], *telling))
+        same = [self._shelf.put_if_absent(name, paths[name]) is Put.SAME for name in telling] if there else []
+        if same and all(same):
+            self.carried.there += len(files)
+        elif same and same[0]:
+            reason = f"a volume of this order, in which other messages failed, lies in {self._shelf.url}"
+            self.carried.failed.append(Problem(root, f"{reason}; it was not changed: write to another place"))
+        else:
+            self.take(files)
 
     def _carry(self, name: str, path: Path) -> None:
         with discreet(name):

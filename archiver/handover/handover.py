@@ -31,7 +31,8 @@ class Handover:
 
     Whatever has a name in it that does not begin with a dot is finished, and the exporter does not look at it again:
     so it is with every form but that of volumes. That one reads its files again until its end, and then each folder at
-    the top is a volume of its own.
+    the top is a volume of its own; they are carried from there and stay, for a cut export is gone on with by looking
+    at them.
     """
 
     def __init__(self, folder: Path, carrier: Carrier | None = None, *, volumes: bool = False) -> None:
@@ -58,16 +59,18 @@ class Handover:
         """The exporter is done: carry what is left, the first volume last. failures: subjects of what failed."""
         if self._carrier is None:
             return Carried()
-        for number, part in self._parts():
-            self._carry(self._carrier, self._files(part))
-            self._carrier.finish(number, self._empty_folders(), failures)
+        if self._volumes:
+            for number, volume in self._parts():
+                self._carrier.volume(number, self._files(volume), failures)
+        else:
+            self._carry(self._carrier, self._files(self.folder))
+            self._carrier.finish(self._empty_folders(), failures)
         return self._carrier.carried
 
     def _parts(self) -> list[tuple[int, Path]]:
-        if not self._volumes:
-            return [(0, self.folder)]
-        volumes = sorted(path for path in self.folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-        return list(enumerate(volumes, 1))[::-1]
+        """The volumes with their numbers, the first one last."""
+        volumes = [path for path in self.folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        return list(enumerate(sorted(volumes, key=lambda path: (len(path.name), path.name)), 1))[::-1]
 
     def _carry(self, carrier: Carrier, files: Sequence[File]) -> None:
         carrier.take(files)
@@ -81,8 +84,6 @@ class Handover:
         return sorted((path.relative_to(self.folder).as_posix(), path) for path in paths)
 
     def _empty_folders(self) -> list[str]:
-        """Folders that never held anything, like new/ of a Maildir; volumes have none."""
-        if self._volumes:
-            return []
+        """Folders that never held anything, like new/ of a Maildir."""
         folders = [path for path in self.folder.rglob("*") if path.is_dir() and not any(path.iterdir())]
         return sorted({path.relative_to(self.folder).as_posix() for path in folders} - self._filled)

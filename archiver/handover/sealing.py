@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tarfile
 import time
 from collections.abc import Callable, Sequence
@@ -36,8 +37,9 @@ def sealed_name(asked: Sequence[str], failures: Sequence[str] = (), volume: int 
 class Sealed:
     """Everything taken until `finish` becomes one file; a volume's name has its number, `…-001.tar.age`.
 
-    `work` is a private folder in which the sealed file grows until it is carried. A name that is taken is this
-    export's, and is not compared: sealing again gives other bytes every time.
+    `work` is a private folder in which the sealed file grows, and waits until it is carried: after a cut it is not made
+    again. A name that is taken is this export's, and is not compared: sealing again gives other bytes
+    every time.
     """
 
     def __init__(
@@ -45,32 +47,60 @@ class Sealed:
     ) -> None:
         self.carried = Carried()
         self._shelf, self._recipients, self._asked, self._volumes = shelf, recipients, asked, volumes
-        self._part = work / "sealed.part"
+        self._work, self._part = work, work / "sealed.part"
         self._begun = time.time()
         self._tar: _Tar | None = None
 
     def there(self) -> bool:
-        """Whether this very export, complete, lies on the shelf already: the first volume is carried last."""
-        return self._shelf.stat(sealed_name(self._asked, volume=int(self._volumes))) is not None
+        """Whether this very export, complete, lies on the shelf already: the first volume is carried last. What waits
+        to be carried is carried. Raises as `take`.
+        """
+        name = sealed_name(self._asked, volume=int(self._volumes))
+        if self._waiting(name).exists() and self._shelf.stat(name) is None:
+            self._carry(name)
+            return True
+        return self._shelf.stat(name) is not None
 
     def take(self, files: Sequence[File]) -> None:
-        with usable(self._part.parent):
+        with usable(self._work):
             tar = self._opened()
             for name, path in files:
                 tar.add(name, path)
 
-    def finish(self, volume: int, folders: Sequence[str], failures: Sequence[str]) -> None:
-        with usable(self._part.parent):
+    def finish(self, folders: Sequence[str], failures: Sequence[str]) -> None:
+        self._seal(sealed_name(self._asked, failures), folders)
+
+    def volume(self, number: int, files: Sequence[File], failures: Sequence[str]) -> None:
+        name = sealed_name(self._asked, failures, number)
+        if self._waiting(name).exists():
+            self._carry(name)
+        elif self._shelf.stat(name) is not None:
+            self.carried.there += 1
+            self.carried.names.append(name)
+        else:
+            self.take(files)
+            self._seal(name, ())
+
+    def _seal(self, name: str, folders: Sequence[str]) -> None:
+        """End the file, and carry it; its name tells that it is whole."""
+        with usable(self._work):
             tar = self._opened()
             tar.add_folders(folders)
             tar.close()
+            self._part.replace(self._waiting(name))
         self._tar = None
-        name = sealed_name(self._asked, failures, volume)
-        new = self._shelf.put_if_absent(name, self._part) is Put.NEW
+        self._carry(name)
+
+    def _carry(self, name: str) -> None:
+        new = self._shelf.put_if_absent(name, self._waiting(name)) is Put.NEW
         self.carried.sent += new
         self.carried.there += not new
         self.carried.names.append(name)
-        self._part.unlink()
+        with usable(self._work):
+            self._waiting(name).unlink()
+
+    def _waiting(self, name: str) -> Path:
+        return self._work / f"{name}.waiting"
 
     def _opened(self) -> _Tar:
         if self._tar is None:
@@ -108,6 +138,8 @@ class _Tar:
         """The end of the tar and of the sealed file."""
         self._tar.close()
         self._sealed.close()
+        self.file.flush()
+        os.fsync(self.file.fileno())  # whoever goes on with it after a power cut takes it for whole
         self.file.close()
 
 

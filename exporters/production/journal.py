@@ -12,6 +12,7 @@ from archiver.errors import ConfigError
 from archiver.model import MessageId
 from exporters.production.bag import FileNote
 from exporters.production.intake import Copy
+from exporters.production.order import same_order
 from exporters.production.record import Record
 
 Denial = tuple[str, str, str, str, str, str]
@@ -45,15 +46,20 @@ class Journal:
     """A file that grows by whole lines; the last one may be torn and is then as good as not written."""
 
     def __init__(self, path: Path, asked: Mapping[str, Any]) -> None:
-        """Go on with the one that is there, or begin it. ConfigError when it belongs to another bundle."""
+        """Go on with the one that is there, or begin it. ConfigError when it belongs to another bundle.
+
+        What the same order began over another state of the archive is begun anew: nobody has got any of it, and its
+        files, which are mostly the same, lie there.
+        """
         self._path = path
         head = json.dumps(asked, ensure_ascii=False, sort_keys=True).encode() + b"\n"
-        if path.exists() and _first_line(path) not in (head, b""):
+        begun = _first_line(path) if path.exists() else b""
+        if begun not in (head, b"") and not same_order(_read(begun), _read(head)):
             raise ConfigError(
                 f"an unfinished bundle of another query lies in {path.parent}",
                 f"finish it, or remove it together with {path.name}, or write to another folder",
             )
-        self._file = path.open("r+b" if path.exists() else "w+b")
+        self._file = path.open("r+b" if begun == head else "w+b")
         self._file.write(head)
         self._file.flush()
         self._end = len(head)
@@ -99,6 +105,14 @@ def _first_line(path: Path) -> bytes:
     with path.open("rb") as file:
         line = file.readline()
     return line if line.endswith(b"\n") else b""
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def _entry(line: bytes) -> Entry:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from archiver.model import Problem
+from archiver.model import MessageId
 from exporters.index import cell
 from exporters.production.intake import FAILED
 from exporters.production.journal import Entry
@@ -114,9 +114,9 @@ class Listings:
         self._writers[name].writerows([cell(value) for value in row] for row in rows)
 
 
-def not_produced(folder: Path) -> Iterator[Problem]:
-    """The messages that an exceptions.csv names as failed. Raises OSError."""
+def not_produced(folder: Path) -> Iterator[tuple[MessageId, str]]:
+    """The messages that an exceptions.csv names as failed, each with why. Raises OSError."""
     with (folder / "exceptions.csv").open(encoding="utf-8-sig", newline="") as file:
         for _, message, exception in csv.reader(file):
             if exception.startswith(_NOT_PRODUCED):
-                yield Problem(f"message {message[:16]}", exception.removeprefix(_NOT_PRODUCED))
+                yield message, exception.removeprefix(_NOT_PRODUCED)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from archiver import __version__
 from archiver.errors import ConfigError
 from archiver.model import MessageId, Place
+from exporters.interface import Outgoing
 from exporters.production.lists import Lists
 from exporters.production.numbering import Numbers
 
@@ -43,7 +44,8 @@ class Search:
 
     query: as it was typed. hits: every message it finds, in the order of the export. state: which archive, in which
     state, JSON. as_of: the newest moment that state knows of. unread: why a message did not come out of the archive,
-    one line. kept: what is known of a message's retention.
+    one line. again: a message read once more; None when it still cannot be had. kept: what is known of a message's
+    retention.
     """
 
     query: str
@@ -51,6 +53,7 @@ class Search:
     state: Mapping[str, Any] = field(default_factory=dict)
     as_of: datetime | None = None
     unread: Callable[[MessageId], str] = lambda _: "not readable from the archive"
+    again: Callable[[MessageId], Outgoing | None] = lambda _: None
     kept: Callable[[MessageId], Kept] = lambda _: Kept()
 
     def digest(self) -> str:
@@ -137,6 +140,18 @@ def described(order: Order, search: Search, renderer: str, sealed: tuple[str, st
         "signature": sealed[0],
         "timestamp": sealed[1],
     }
+
+
+def same_order(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether both ask for the same messages of the same archive in the same way, be the archive in another state:
+    runs that found nothing new for the query, or a hold, change that alone.
+    """
+    return _lasting(one) == _lasting(other)
+
+
+def _lasting(asked: Mapping[str, Any]) -> dict[str, Any]:
+    archive = asked.get("archive")
+    return {**asked, "archive_as_of": "", "archive": archive.get("id") if isinstance(archive, Mapping) else archive}
 
 
 def moment(when: datetime | None) -> str:

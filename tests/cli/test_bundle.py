@@ -108,6 +108,39 @@ def test_what_the_archive_cannot_give_is_told_with_the_reason_and_the_sum_holds(
     assert again.code != 0 and (again.json["written"], again.json["skipped"], len(again.json["failed"])) == (0, 6, 2)
 
 
+@pytest.mark.slow
+def test_messages_that_repair_brought_back_are_named_and_ordered_anew(sandbox: Sandbox) -> None:
+    """The signed bundle stays as it is: the same command says what to do, and with what number to go on."""
+    sandbox.init()
+    sandbox.run("backup")
+    before = {path.name for path in (sandbox.home / "first/packs").rglob("*.age")}
+    lost = _archived(sandbox, "lost")
+    (pack,) = {path.name for path in (sandbox.home / "first/packs").rglob("*.age")} - before
+    copies = [path for store in ("first", "second") for path in (sandbox.home / store).rglob(pack)]
+    saved = [(path, path.read_bytes()) for path in copies]
+    for path in copies:
+        path.unlink()
+    assert sandbox.run("export", "from:anna", *OPTIONS, "--no-pdf").code != 0
+    root = sandbox.home / "out/CASE-7_VOL001"
+    bundle = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    path, data = saved[0]
+    path.write_bytes(data)
+    assert sandbox.run("repair").code == 0
+    again = sandbox.run("export", "from:anna", *OPTIONS, "--no-pdf", "--json")
+    assert again.code == 3 and (again.json["available_now"], again.json["written"]) == ([lost], 0)
+    (failed,) = again.json["failed"]
+    assert failed["reason"].endswith("it can be had now")
+    told = sandbox.run("export", "from:anna", *OPTIONS, "--no-pdf").last
+    number = again.json["next_number"]
+    assert f"order them anew into another folder, --bates-start {number}" in told
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == bundle
+    order = ("--format", "bundle", "--case", "CASE-7S", "--to", "supplement", "--no-pdf", "--from", "-")
+    more = sandbox.run("export", *order, "--bates-start", str(number), stdin=f"{lost}\n")
+    assert more.code == 0, more.err
+    records = read_dat((sandbox.home / "supplement/CASE-7S_VOL001/data/DATA/VOL001.dat").read_bytes())
+    assert [(record["SHA256HASH"], record["BEGBATES"]) for record in records] == [(lost, f"MAIL{number:08d}")]
+
+
 def _archived(sandbox: Sandbox, subject: str) -> str:
     """One more message by a backup of its own; its id."""
     sandbox.server.append(sandbox.users["sales"], "INBOX", message(subject, subject), [], WHEN)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from archiver.errors import ConfigError, IntegrityError, QuotaError
 from exporters import files
+from exporters.bundle import BundleReport
 from exporters.interface import Outgoing
-from exporters.production.order import Order
-from tests.exporters.production.kit import (
-    PlainRenderer,
-    Production,
-    many,
-)
+from exporters.production.numbering import Numbers
+from exporters.production.order import Order, Search
+from tests.exporters.production.kit import START, PlainRenderer, Production, many
 
 
 def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
@@ -81,6 +81,80 @@ def test_a_whole_bundle_is_verified_and_not_touched(tmp_path: Path) -> None:
     native.write_bytes(native.read_bytes() + b"x")
     with pytest.raises(IntegrityError, match=native.name):
         made.run([])
+
+
+def given(messages: Sequence[Outgoing], *failing: int) -> Callable[[], Iterator[Outgoing]]:
+    """The messages that the archive can give."""
+    return lambda: (message for number, message in enumerate(messages) if number not in failing)
+
+
+def test_messages_that_can_be_had_since_are_named_and_the_bundle_is_not_changed(tmp_path: Path) -> None:
+    """It was signed, and perhaps handed out: it must not become another one under the same name."""
+    messages = many(8)
+    healed: dict[str, Outgoing] = {}
+    search = Search("contract", messages, {"id": "a1"}, START, again=healed.get)
+    made = Production(tmp_path / "out", messages, search=search)
+    first = made.run(given(messages, 2, 5)())
+    assert isinstance(first, BundleReport)
+    assert (first.written, first.available, first.following) == (6, (), 0)
+    before = made.contents()
+    still = made.run(iter(()))
+    assert isinstance(still, BundleReport)
+    assert (len(still.failed), still.available) == (2, ())
+    healed[messages[5].id] = messages[5]
+    healed[messages[2].id] = replace(messages[2], raw=b"damaged")
+    now = made.run(iter(()))
+    assert isinstance(now, BundleReport)
+    assert (now.skipped, now.available) == (6, (messages[5].id,)), "what comes out damaged is not to be had"
+    assert [("can be had now" in problem.reason) for problem in now.failed] == [False, True]
+    last = made.dat()[-1]["ENDBATES"]
+    assert now.following == int(last.removeprefix("MAIL")) + 1, "so that no number is given twice"
+    assert made.contents() == before
+
+
+def test_the_supplement_goes_on_with_the_numbers(tmp_path: Path) -> None:
+    messages = many(8)
+    search = Search("contract", messages, {"id": "a1"}, START, again={messages[5].id: messages[5]}.get)
+    made = Production(tmp_path / "out", messages, search=search)
+    made.run(given(messages, 5)())
+    told = made.run(iter(()))
+    assert isinstance(told, BundleReport)
+    order = Order("CASE-1", numbers=Numbers("MAIL", told.following))
+    more = Production(tmp_path / "more", [messages[5]], order)
+    assert more.run().written == 1
+    numbers = [row["BEGBATES"] for production in (made, more) for row in production.dat()]
+    assert len(numbers) == len(set(numbers)) and numbers == sorted(numbers)
+
+
+def test_an_archive_that_moved_on_since_does_not_make_it_another_bundle(tmp_path: Path) -> None:
+    """A run archived something else: a finished bundle stays what it is, an unfinished one is begun anew."""
+    messages = many(6)
+    earlier = Search("contract", messages, {"id": "a1", "catalog": "manifest 7"}, START)
+    later = Search("contract", messages, {"id": "a1", "catalog": "manifest 8"}, START + timedelta(days=1))
+    finished = Production(tmp_path / "finished", messages, search=earlier)
+    finished.run()
+    before = finished.contents()
+    finished.search = later
+    report = finished.run([])
+    assert isinstance(report, BundleReport)
+    assert (report.skipped, report.as_of) == (6, "2024-03-01T08:30:00Z")
+    assert finished.contents() == before
+
+    def cut() -> Iterator[Outgoing]:
+        yield from messages[:4]
+        raise KeyboardInterrupt
+
+    unfinished = Production(tmp_path / "unfinished", messages, search=earlier, renderer=PlainRenderer(ahead=1))
+    with pytest.raises(KeyboardInterrupt):
+        unfinished.run(cut())
+    unfinished.search = later
+    assert unfinished.run().skipped == 0
+    whole = Production(tmp_path / "whole", messages, search=later)
+    whole.run()
+    assert unfinished.contents() == whole.contents()
+    finished.search = Search("contract", messages, {"id": "another archive"}, START)
+    with pytest.raises(ConfigError, match="something else"):
+        finished.run([])
 
 
 def test_another_bundle_is_never_written_over(tmp_path: Path) -> None:

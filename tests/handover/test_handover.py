@@ -157,29 +157,43 @@ def test_volumes_are_sealed_each_by_itself_the_first_one_last(tmp_path: Path) ->
         assert found == {f"CASE_VOL{number:03d}/data/合同.txt": str(number).encode()}
 
 
+def signed(folder: Path, order: str, outcome: str, signature: str, shelf: LocalShelf) -> FileByFile:
+    """Two volumes made of this order with this outcome, carried."""
+    carrier = FileByFile(shelf, ("data/query.json", "data/zfailed.csv"))
+    handover = Handover(folder / f"export {order} {outcome} {signature}", carrier, volumes=True)
+    for number in (1, 2):
+        volume = handover.folder / f"CASE_VOL{number:03d}"
+        (volume / "data").mkdir(parents=True)
+        (volume / "data" / "query.json").write_text(order)
+        (volume / "data" / "zfailed.csv").write_text(outcome)
+        (volume / "tag.p7s").write_text(signature)
+    handover.finish(())
+    return carrier
+
+
 def test_a_signed_volume_that_lies_there_is_not_carried_again(tmp_path: Path) -> None:
     """Signed anew it has other bytes; one that was cut is gone on with."""
-
-    def carried(order: str, signature: str, shelf: LocalShelf) -> FileByFile:
-        carrier = FileByFile(shelf, "data/query.json")
-        handover = Handover(tmp_path / f"export {order} {signature}", carrier, volumes=True)
-        for number in (1, 2):
-            volume = handover.folder / f"CASE_VOL{number:03d}"
-            (volume / "data").mkdir(parents=True)
-            (volume / "data" / "query.json").write_text(order)
-            (volume / "tag.p7s").write_text(signature)
-        handover.finish(())
-        return carrier
-
     shelf = LocalShelf.open(tmp_path / "shelf")
-    assert carried("a", "1", shelf).carried.sent == 4
-    again = carried("a", "2", shelf).carried
-    assert (again.sent, again.there, again.failed) == (0, 4, [])
-    other = carried("b", "3", shelf).carried
+    assert signed(tmp_path, "a", "", "1", shelf).carried.sent == 6
+    again = signed(tmp_path, "a", "", "2", shelf).carried
+    assert (again.sent, again.there, again.failed) == (0, 6, [])
+    other = signed(tmp_path, "b", "", "3", shelf).carried
     assert (other.sent, len(other.failed)) == (0, 4)
     (tmp_path / "shelf" / "CASE_VOL001" / "tag.p7s").unlink()
-    cut = carried("a", "4", shelf).carried
-    assert (cut.sent, cut.there, cut.failed) == (1, 3, [])
+    cut = signed(tmp_path, "a", "", "4", shelf).carried
+    assert (cut.sent, cut.there, cut.failed) == (1, 5, [])
+
+
+def test_a_volume_in_which_other_messages_failed_is_not_taken_for_the_one_that_is_made_now(tmp_path: Path) -> None:
+    """Signed and handed out, it must not change; nor must anybody believe that it holds what it does not."""
+    shelf = LocalShelf.open(tmp_path / "shelf")
+    signed(tmp_path, "a", "message 1", "1", shelf)
+    before = contents(tmp_path / "shelf")
+    healed = signed(tmp_path, "a", "", "2", shelf).carried
+    assert (healed.sent, healed.there) == (0, 0)
+    assert [problem.subject for problem in healed.failed] == ["CASE_VOL002", "CASE_VOL001"]
+    assert all("other messages failed" in problem.reason for problem in healed.failed)
+    assert contents(tmp_path / "shelf") == before
 
 
 def test_names_tell_nothing_and_an_incomplete_export_never_passes_for_a_complete_one() -> None:

@@ -12,6 +12,7 @@ import click
 from archiver.cli.forms.bundle_seal import SEAL_OPTIONS, seal_of
 from archiver.cli.forms.interface import Form, Options, Order
 from archiver.cli.forms.pdf import WORKERS, open_renderer
+from archiver.cli.output import plural
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -154,7 +155,9 @@ def _details(report: Report) -> dict[str, Any]:
 
     if not isinstance(report, BundleReport):
         return {}
-    return {"reconciliation": report.equation, "signature": report.signature, "timestamp": report.timestamp}
+    details = {"reconciliation": report.equation, "signature": report.signature, "timestamp": report.timestamp}
+    later = {"available_now": list(report.available), "next_number": report.following} if report.available else {}
+    return details | later | ({"archive_as_of": report.as_of} if report.as_of else {})
 
 
 def _told(report: Report) -> str:
@@ -163,7 +166,15 @@ def _told(report: Report) -> str:
 
     if not isinstance(report, BundleReport):
         return ""
-    return "; ".join((report.equation, report.signature, report.timestamp))
+    told = [report.equation, report.signature, report.timestamp]
+    if report.as_of:
+        told.append(f"made of the archive as of {report.as_of}, which has changed since")
+    if report.available:
+        whole = "is not changed: order them anew into another folder"
+        count = plural(len(report.available), "message")
+        told.append(f"{count} that failed can be had now, the bundle {whole}, --bates-start {report.following}")
+    return "; ".join(told)
 
 
-BUNDLE = Form("bundle", _open, (*OPTIONS, *SEAL_OPTIONS, WORKERS), _details, _told, volumes="data/REPORT/query.json")
+_TELLING = ("data/REPORT/query.json", "data/REPORT/exceptions.csv")
+BUNDLE = Form("bundle", _open, (*OPTIONS, *SEAL_OPTIONS, WORKERS), _details, _told, volumes=_TELLING)

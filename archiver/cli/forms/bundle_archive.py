@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from archiver.errors import IntegrityError, StoreError
 from archiver.vault.holds import era_of, standing
 from archiver.vault.inventory import Inventory, take
+from exporters.interface import Outgoing
 from exporters.production.order import Kept, Search
 
 if TYPE_CHECKING:
@@ -23,18 +24,26 @@ def search(order: Order) -> Search:
     inventory = inventory_of(archive)
     sealed = archive.catalog.sealed()
     holds = standing(inventory.manifests)
-    packs = {hit.id: hit.pack for hit in order.hits}
+    hits = {hit.id: hit for hit in order.hits}
     known = [manifest.time for manifest in inventory.manifests if manifest.seq <= sealed.get(manifest.writer, 0)]
 
     def kept(message: str) -> Kept:
-        held = any(hold.covers(packs[message]) for hold in holds)
-        return Kept(era_of(packs[message]) or "", "Y" if held else "")
+        pack = hits[message].pack
+        return Kept(era_of(pack) or "", "Y" if any(hold.covers(pack) for hold in holds) else "")
 
     def unread(message: str) -> str:
         """In words that tell no name of a store or a pack to whoever gets the bundle."""
         if isinstance(order.unread.get(message), IntegrityError):
             return "it is damaged in the archive"
         return "no store of the archive gave it"
+
+    def again(message: str) -> Outgoing | None:
+        hit = hits.get(message)
+        try:
+            raw = archive.vault.read(hit.id, hit.pack) if hit else None
+        except (IntegrityError, StoreError):
+            raw = None
+        return Outgoing(hit.id, raw, hit.places, hit.subject, hit.date, hit.verdicts) if hit and raw else None
 
     state = {
         "id": archive.machine.archive,
@@ -44,7 +53,7 @@ def search(order: Order) -> Search:
         or "none",
     }
     query = order.query or "(a list of message ids)"
-    return Search(query, order.hits, state, max(known, default=None), unread, kept)
+    return Search(query, order.hits, state, max(known, default=None), unread, again, kept)
 
 
 def inventory_of(archive: Archive) -> Inventory:

@@ -55,8 +55,8 @@ class Form:
     what is heavy itself, for this module is imported whenever an export's help is shown · options: given with another
     form they are a mistake in the usage; two forms may share the same option object · details: what the report says
     beyond the counts, for JSON · told: the same as the end of the summary line, "" for nothing.
-    volumes: of a form that reads its files again until its end, and makes folders that are volumes, the file in each
-    that tells what was ordered (see `handover.Handover`).
+    volumes: of a form that reads its files again until its end, and makes folders that are volumes, the files in each
+    that tell what was ordered and what came of it (see `handover.FileByFile`).
     """
 
     name: str
@@ -64,4 +64,4 @@ class Form:
     options: tuple[click.Option, ...] = ()
     details: Callable[[Report], dict[str, Any]] = _nothing
     told: Callable[[Report], str] = _silent
-    volumes: str = ""
+    volumes: Sequence[str] = ()
