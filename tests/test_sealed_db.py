@@ -129,9 +129,9 @@ def test_remove_takes_the_log_too(tmp_path: Path) -> None:
 def test_opening_costs_no_key_derivation(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     fill(path, 1)
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(50):
         open_database(path, KEY).close()
-    each = (time.perf_counter() - start) / 50 * 1000
+    each = (time.process_time() - start) / 50 * 1000
     print(f"open and close: {each:.2f} ms")
     assert each < 20

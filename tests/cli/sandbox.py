@@ -69,7 +69,7 @@ class Sandbox:
             text += "".join(f"{key} = {value}\n" for key, value in keys.items())
         self.config.write_text(text, "utf-8")
 
-    def run(self, *arguments: str, stdin: str = "", seconds: float = 120, **environment: str) -> Done:
+    def run(self, *arguments: str, stdin: str = "", seconds: float = 300, **environment: str) -> Done:
         """The installed program in a process of its own, without a terminal."""
         done = subprocess.run(
             [PROGRAM, *arguments],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 
 import pytest
 
 from tests.cli.sandbox import Sandbox
+from tests.servers.programs import closed_port
 
 
 def test_the_accounts_are_listed_without_asking_a_server(sandbox: Sandbox) -> None:
@@ -46,11 +46,10 @@ def test_a_wrong_password_is_4_and_the_other_account_is_tried(sandbox: Sandbox) 
 
 @pytest.mark.parametrize("lines", ["port = {port}", 'host = "no-such-host.invalid"', 'ca_file = "other.pem"'])
 def test_no_connection_or_a_wrong_certificate_is_5(sandbox: Sandbox, lines: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
     (sandbox.home / "other.pem").write_bytes(_another_certificate())
-    sandbox.write_config(sales=lines.format(port=port))
-    done = sandbox.run("account", "test", "sales")
+    with closed_port() as port:
+        sandbox.write_config(sales=lines.format(port=port))
+        done = sandbox.run("account", "test", "sales")
     assert done.code == 5
     assert len(done.out.splitlines()) == 2
     assert "unexpected" not in done.out + done.err

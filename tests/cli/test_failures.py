@@ -17,6 +17,7 @@ import pytest
 
 from archiver.vault.keys import era_of
 from tests.cli.sandbox import PROGRAM, WHEN, Done, Sandbox, message
+from tests.servers.programs import closed_port
 
 
 def assert_clear(done: Done, code: int, *parts: str) -> None:
@@ -51,10 +52,9 @@ def test_a_wrong_password_is_4_and_the_other_account_is_archived(sandbox: Sandbo
 
 def test_a_closed_port_is_5(sandbox: Sandbox) -> None:
     sandbox.init()
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    sandbox.write_config(sales=f"port = {port}")
-    assert_clear(sandbox.run("backup"), 5, "sales: ", "NOT complete (exit code 5)")
+    with closed_port() as port:
+        sandbox.write_config(sales=f"port = {port}")
+        assert_clear(sandbox.run("backup"), 5, "sales: ", "NOT complete (exit code 5)")
     sandbox.write_config()
     assert_next_run_completes(sandbox)
 
@@ -210,10 +210,12 @@ def test_an_interrupted_run_is_gone_on_with(sandbox: Sandbox, number: signal.Sig
         process = subprocess.Popen(
             [PROGRAM, "backup"], cwd=sandbox.home, env=sandbox.environment, stderr=subprocess.PIPE
         )
-        time.sleep(1.5)
-        process.send_signal(number)
-        begin = time.monotonic()
-        _, told = process.communicate(timeout=60)
+        silent.settimeout(60)
+        with silent.accept()[0]:
+            time.sleep(0.5)
+            process.send_signal(number)
+            begin = time.monotonic()
+            _, told = process.communicate(timeout=60)
     print(f"ended {time.monotonic() - begin:.1f} s after the signal")
     assert process.returncode == code, told
     assert told.splitlines()[-1].endswith(b"what was committed is safe, the next run goes on")

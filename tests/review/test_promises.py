@@ -119,7 +119,7 @@ class Surprised(ImapSource):
         if threading.current_thread().name.startswith("fetch-"):
             self.happened.set()
             raise ValueError("a defect")
-        self.happened.wait(5)
+        self.happened.wait(60)
         return super().fetch(folder, rows)
 
 
@@ -292,7 +292,7 @@ def test_a_defect_of_the_catalog_never_hangs_the_run(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert "ValueError" in feed.problem
 

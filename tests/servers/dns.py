@@ -27,7 +27,7 @@ class DnsServer:
     """Answers from `texts` (name -> TXT records, each a list of strings) and `aliases` (name -> name).
 
     faults: name -> "silent", "SERVFAIL", "REFUSED", "truncated" (by UDP only), "garbage", "slow" (half a second),
-    "held" (until `release` is set), "empty". dead: nothing is answered at all. asked: how often each name was asked for.
+    "held" (until `release` is set), "empty". dead: nothing is answered at all. asked: how often each name was.
     """
 
     def __init__(self) -> None:

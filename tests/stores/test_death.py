@@ -109,7 +109,8 @@ def test_killed_in_mid_run_and_back(tmp_path: Path, server: Mortal, mail: Script
     server.revive()
     stores = open_stores(urls)
     held = manifests(stores[1])
-    assert held + lacking == manifests(first)
+    # A commit whose answer died with the server is there and not known to be.
+    assert lacking - 1 <= manifests(first) - held <= lacking
     report = night(tmp_path, stores, mail, rng)
     assert report.exit_code == 0
     names = [[stat.name for stat in store.list()] for store in stores]

@@ -141,9 +141,9 @@ def test_one_bit_flipped_in_every_byte(kind: str, size: int) -> None:
 def test_truncated_at_every_length(kind: str, size: int) -> None:
     identity, recipient = KINDS[kind]
     sealed = age.encrypt(noise(size), [recipient])
-    began = time.monotonic()
+    began = time.process_time()
     assert all(refused(sealed[:length], identity) for length in range(len(sealed)))
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     print(f"{kind}, {size} bytes: cut at {len(sealed)} lengths, 0 accepted")
 
 
@@ -253,11 +253,11 @@ def test_lines_are_bounded() -> None:
 @pytest.mark.parametrize("log_n", ["0", "04", "+4", "21", "64", "999999999999", "0x4", "-4", "4 ", "٤"])
 def test_work_factors_beyond_reason_cost_nothing(log_n: str) -> None:
     stanza = age.ScryptRecipient("correct horse", LOG_N).wrap(bytes(16))
-    began = time.monotonic()
+    began = time.process_time()
     data = _wrapped(stanza).replace(b" 4\n", f" {log_n}\n".encode())
     with pytest.raises(IntegrityError):
         age.decrypt(data, [PASSPHRASE])
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
@@ -285,10 +285,10 @@ def test_endless_headers_end_soon(data: bytes) -> None:
         asked.append(size)
         return data[start : start + size]
 
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(IntegrityError):
         age.Reader(source, len(data), [X25519])
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     assert len(asked) <= 2
     assert sum(asked) <= header.MAX_HEADER + 4096
 
