@@ -17,7 +17,8 @@ _IMAGES = re.compile(r"data:image/[^\"'<>]*", re.IGNORECASE)
 _HTML = frozenset({"text/html", "text/x-amp-html"})
 _STUB = 200
 # All but tabulator and LF: ESC and C1 would steer the terminal that shows the text, NUL ends a database's string.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
+# One at a time: where there is none, as a rule, that is told in less than half the time of runs.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _ASCII_CONTROLS = tuple(chr(code) for code in (*range(9), 11, 12, *range(14, 32), 127))
 
 

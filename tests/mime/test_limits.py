@@ -111,6 +111,7 @@ HOSTILE = {
     "quoted-printable": b"Content-Transfer-Encoding: quoted-printable\n\n" + b"=" * 2_000_000,
     "uuencode": b"Content-Type: a/b\nContent-Transfer-Encoding: uuencode\n\nbegin 644 a\n" + b"M\n" * 400_000,
     "utf-7": b"Content-Type: text/plain; charset=utf-7\n\n" + b"+" * 1_000_000,
+    "controls": b"Content-Type: text/plain; charset=utf-8\n\n\xe4\xb8\xad" + b"\x01" * 2_000_000,
     "iso-2022-jp": b"Content-Type: text/plain; charset=iso-2022-jp\n\n" + b"\x1b$B" * 300_000,
     "wrong utf-8": b"Content-Type: text/plain; charset=utf-8\n\n" + b"\xd6\xd0\xff" * 500_000,
 }
