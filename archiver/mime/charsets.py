@@ -162,7 +162,8 @@ class Decoder:
         except UnicodeDecodeError:
             damaged = self._mostly(data, "utf-8", 10 if codec else 50)
             return damaged if damaged is not None else self._detect(data, codec)
-        return text if "\x1b$" not in text else self._decode_labelled(data, "iso2022_jp_ext")
+        # One character is found at many times the speed of two.
+        return text if "\x1b" not in text or "\x1b$" not in text else self._decode_labelled(data, "iso2022_jp_ext")
 
     def _decode_labelled(self, data: bytes, codec: str) -> str:
         if codec not in _SHIFTING:
