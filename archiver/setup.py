@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
 from archiver.config import Settings
-from archiver.errors import ConfigError
+from archiver.errors import ConfigError, MailarkError
 from archiver.opening import WorkFolder
 from archiver.stores.abilities import protection, refuse_doubles
 from archiver.stores.interface import Store
 from archiver.stores.locks import Protection
-from archiver.stores.table import create_store
+from archiver.stores.shelf import is_a_store
+from archiver.stores.table import create_store, open_shelf, open_store
 from archiver.vault import keys, sheet
 from archiver.vault.commit import furnish
 from archiver.vault.sheet import Sheet
@@ -35,7 +37,8 @@ class Created:
 def create_archive(settings: Settings, passphrase: str, *, classic: bool, generated: bool) -> Created:
     """Make the archive in the configured stores and the work folder. Nothing is made where an archive already is.
 
-    Raises ConfigError when there is one, StoreError or QuotaError when a store cannot be written: all of them must be.
+    Raises ConfigError when there is one, StoreError, QuotaError or AuthError when a store cannot be written: all must
+    be.
     """
     work = WorkFolder(settings.archive.work)
     with work.locked():
@@ -43,7 +46,7 @@ def create_archive(settings: Settings, passphrase: str, *, classic: bool, genera
             raise ConfigError(f"there is an archive in {work.path} already", "nothing was changed")
         made = keys.create(passphrase, classic=classic, generated=generated, first_year=datetime.now(UTC).year)
         objects = {**documents(), **made.objects}
-        stores = [create_store(url, made.archive) for url in settings.archive.stores]
+        stores = _places(settings.archive.stores, made.archive)
         refuse_doubles(stores)
         _refuse_used(stores)
         for error in furnish(stores, objects).values():
@@ -65,6 +68,30 @@ def documents() -> dict[str, bytes]:
     """What lies in every store for a reader who has nothing else: the specification, and a program that reads."""
     folder = files("archiver.vault") / "documents"
     return {name: (folder / name).read_bytes() for name in ("FORMAT.txt", "reader.py")}
+
+
+def _places(urls: Sequence[str], archive: str) -> list[Store]:
+    """Make each place a store of the new archive, after those elsewhere were seen to answer: a store that was made
+    before another failed has a marker, which is in the way of the next attempt. Folders come last: they fail least.
+    """
+    elsewhere = [url for url in urls if not url.startswith("file:")]
+    for url in elsewhere:
+        _refuse_silent(url)
+    made = {url: create_store(url, archive) for url in (*elsewhere, *(url for url in urls if url not in elsewhere))}
+    return [made[url] for url in urls]
+
+
+def _refuse_silent(url: str) -> None:
+    """Raise what is in the way of a store at this place, as far as it can be told without writing."""
+    try:
+        open_shelf(url)
+    except ConfigError as error:
+        with suppress(MailarkError):
+            open_store(url)
+            return  # a store lies there: whose it is, and what to do, is told when it is to be made this archive's
+        if str(error) == str(is_a_store(url)):
+            raise ConfigError(str(error), "give the archive a place of its own") from None
+        raise
 
 
 def _refuse_used(stores: Sequence[Store]) -> None:
