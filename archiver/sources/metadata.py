@@ -136,7 +136,10 @@ def _number(text: bytes) -> int:
 
 
 def _items(parts: Sequence[Body]) -> list[Any]:
-    """The one list of the response: atoms and strings as bytes, NIL as None, lists as lists."""
+    """The one list of the response: atoms and strings as bytes, NIL as None, lists as lists.
+
+    In a list of flags or labels NIL is a name like any other: an astring (RFC 3501 section 9) may be this atom.
+    """
     stack: list[list[Any]] = [[]]
     for kind, value in _tokens(parts):
         if kind == "open":
@@ -147,13 +150,14 @@ def _items(parts: Sequence[Body]) -> list[Any]:
             done = stack.pop()
             stack[-1].append(done)
         else:
-            stack[-1].append(value)
+            nil = kind == "atom" and len(stack) == 2 and cast(bytes, value).upper() == b"NIL"
+            stack[-1].append(None if nil else value)
     if len(stack) != 1 or len(stack[0]) != 1 or not isinstance(stack[0][0], list):
         raise ValueError("no list of items")
     return stack[0][0]
 
 
-def _tokens(parts: Sequence[Body]) -> Iterator[tuple[str, Body | None]]:
+def _tokens(parts: Sequence[Body]) -> Iterator[tuple[str, Body]]:
     for index in range(0, len(parts), 2):
         text, position = cast(bytes, parts[index]).rstrip(), 0
         while position < len(text):
@@ -170,7 +174,5 @@ def _tokens(parts: Sequence[Body]) -> Iterator[tuple[str, Body | None]]:
                 yield kind, _value(kind, match[kind])
 
 
-def _value(kind: str, text: bytes) -> bytes | None:
-    if kind == "quoted":
-        return re.sub(rb"\\(.)", rb"\1", text[1:-1], flags=re.DOTALL)
-    return None if kind == "atom" and text.upper() == b"NIL" else text
+def _value(kind: str, text: bytes) -> bytes:
+    return re.sub(rb"\\(.)", rb"\1", text[1:-1], flags=re.DOTALL) if kind == "quoted" else text

@@ -85,6 +85,8 @@ def test_batches_keep_their_limits(pairs: list[tuple[int, int]]) -> None:
         ([b"(UID 5 FLAGS (\\Seen \\Recent b a))"], (5, ("\\Seen", "a", "b"), None, None)),
         ([b"(FLAGS () UID 5 RFC822.SIZE 12)"], (5, (), 12, None)),
         ([b'(X-GM-LABELS ("\\\\Sent" "UID 7 (x" [y]) UID 5)'], (5, None, None, None)),
+        ([b"(UID 5 FLAGS (a) X-GM-LABELS (NIL nil))"], (5, ("a", "label:NIL", "label:nil"), None, None)),
+        ([b"(UID 5 FLAGS (a) X-GM-LABELS NIL)"], (5, ("a",), None, None)),
         ([b"(UID 5 BODY[] {3}", b"abc", b" FLAGS (x))"], (5, ("x",), None, b"abc")),
         ([b"(BODY[] {3}", b"abc", b" UID 5)"], (5, None, None, b"abc")),
         ([b"(uid 5 body[] ~{3}", b"abc", b")"], (5, None, None, b"abc")),
