@@ -21,17 +21,32 @@ from exporters.rendition import engine, fonts
 from tests.exporters.rendition.mails import picture
 
 SECRET = "the secret that lies on the disk 0815"
-opened: list[str] = []
-watching = threading.Event()
 
 
-def watch(event: str, arguments: tuple[Any, ...]) -> None:
-    """Every file that is opened and every connection that is begun in this process (PEP 578)."""
-    if watching.is_set() and event in ("open", "socket.connect", "socket.getaddrinfo", "urllib.Request"):
-        opened.append(f"{event} {arguments[0]!s}")
+class Watch:
+    """Notes, while it is `on`, every file that is opened and every connection that is begun in this process (PEP 578).
+
+    A hook stays until the process ends, when globals are gone already: it needs nothing but itself.
+    """
+
+    def __init__(self) -> None:
+        self.on = False
+        self.opened: list[str] = []
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.on and event in ("open", "socket.connect", "socket.getaddrinfo", "urllib.Request"):
+            self.opened.append(f"{event} {arguments[0]!s}")
 
 
+watch = Watch()
 sys.addaudithook(watch)
+
+
+@pytest.fixture
+def watched() -> Iterator[Watch]:
+    watch.opened.clear()
+    yield watch
+    watch.on = False
 
 
 def is_stream(thing: pikepdf.Object) -> bool:
@@ -79,7 +94,7 @@ def ways(address: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["http", "file", "path", "data", "ftp"])
-def test_nothing_is_fetched(kind: str, server: tuple[str, list[str]], tmp_path: Path) -> None:
+def test_nothing_is_fetched(kind: str, server: tuple[str, list[str]], watched: Watch, tmp_path: Path) -> None:
     url, asked = server
     secret = tmp_path / "secret.txt"
     secret.write_text(SECRET)
@@ -91,31 +106,26 @@ def test_nothing_is_fetched(kind: str, server: tuple[str, list[str]], tmp_path: 
         "ftp": url.replace("http", "ftp"),
     }
     engine.lay_out("<p>A</p>", {})  # fonts and template are read now, and not below
-    opened.clear()
-    watching.set()
-    try:
-        pdf = engine.lay_out(ways(addresses[kind]), {})
-    finally:
-        watching.clear()
+    watched.on = True
+    pdf = engine.lay_out(ways(addresses[kind]), {})
+    watched.on = False
     assert asked == []
-    assert [event for event in opened if "secret" in event or "connect" in event or "urllib" in event] == []
+    assert [event for event in watched.opened if "secret" in event or "connect" in event or "urllib" in event] == []
     with pikepdf.open(io.BytesIO(pdf)) as document:
         assert "/EmbeddedFiles" not in document.Root.get("/Names", {})
         assert [thing for thing in document.objects if is_stream(thing) and SECRET.encode() in thing.read_bytes()] == []
 
 
-def test_the_watch_sees_what_the_default_fetcher_does(server: tuple[str, list[str]]) -> None:
+def test_the_watch_sees_what_the_default_fetcher_does(server: tuple[str, list[str]], watched: Watch) -> None:
     """Were the fetcher WeasyPrint's own, the test above would fail."""
     import weasyprint  # type: ignore[import-untyped]
 
     url, asked = server
-    watching.set()
-    try:
-        weasyprint.HTML(string=ways(f"{url}/x")).write_pdf()
-    finally:
-        watching.clear()
+    watched.on = True
+    weasyprint.HTML(string=ways(f"{url}/x")).write_pdf()
+    watched.on = False
     assert asked
-    assert [event for event in opened if "connect" in event]
+    assert [event for event in watched.opened if "connect" in event]
 
 
 def test_a_colour_profile_from_elsewhere_is_refused() -> None:
