@@ -19,6 +19,17 @@ NAME = re.compile(r"m/[0-9a-f]{64}\.(?:eml|skel|json)|b/[0-9a-f]{64}|c/[0-9A-Za-
 """Every name a member can have; nothing else is written or read, so no name can lead out of a folder."""
 
 
+_FIELDS = (
+    b"0000644\0" + b"0000000\0" * 2,  # mode, owner, group
+    b"\0" + b"%011o\0" % 0,  # end of the size, time
+    b"0" + bytes(100) + b"ustar\x0000" + bytes(247),  # an ordinary file, no link, version 00, nothing else
+)
+_SUM = sum(map(sum, _FIELDS)) + 8 * ord(" ")
+"""What the checksum counts of every header but its name and size; for itself it counts spaces."""
+
+_HEADER = b"%%b%b%%b%b%%06o\0 %b" % _FIELDS
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some bytes of a member, in order; `left` more of its `size` bytes follow."""
@@ -33,18 +44,8 @@ def header(name: str, size: int) -> bytes:
     """The block before a member. Owner, time and mode are the same for all, so that equal input gives equal bytes."""
     if not NAME.fullmatch(name) or not 0 <= size <= MAX_MEMBER:
         raise IntegrityError(f"a pack cannot hold a member of this name or of {size} bytes")
-    fields = (
-        name.encode("ascii").ljust(100, b"\0"),
-        b"0000644\0",
-        b"0000000\0" * 2,
-        b"%011o\0" % size,
-        b"%011o\0" % 0,
-        b" " * 8,
-        b"0" + bytes(100),
-        b"ustar\x0000",
-    )
-    block = b"".join(fields).ljust(BLOCK, b"\0")
-    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+    path, digits = name.encode("ascii"), b"%011o" % size
+    return _HEADER % (path.ljust(100, b"\0"), digits, _SUM + sum(path) + sum(digits))
 
 
 def padded(size: int) -> int:
