@@ -67,6 +67,7 @@ class PackWriter:
         self._hashes: dict[str, bytes] = {}
         self._index: list[tuple[str, int]] = []
         self._frames: list[tuple[int, int]] = []
+        self._written = 0
         self._texts = _Frame(TEXT_FRAME, zstd.Compressor(level))
         self._segments = _Frame(SEGMENT_FRAME, zstd.Compressor(min(level, 3)))
         with _disk():
@@ -76,7 +77,7 @@ class PackWriter:
     @property
     def size(self) -> int:
         """Bytes of the pack so far: what is written, and what waits for its frame to be full."""
-        return sum(compressed for compressed, _ in self._frames) + self._texts.size + self._segments.size
+        return self._written + self._texts.size + self._segments.size
 
     def add(self, name: str, data: Body) -> None:
         """Take a member in. `m/<sha256>.eml` must hash to its name: that is checked when the pack is read back.
@@ -150,6 +151,7 @@ class PackWriter:
                 compressed += len(out)
                 self._age.write(out)
         self._frames.append((compressed, size))
+        self._written += compressed
 
     def _close(self) -> None:
         self._flush(self._segments)
