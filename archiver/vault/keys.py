@@ -176,6 +176,7 @@ class Machine:
     keyring: KeyRing | None = field(repr=False)
     leaf_salt_key: bytes = field(repr=False)
     _secret: bytes = field(repr=False)
+    _segment_keys: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def signing_key(self) -> Ed25519PrivateKey:
@@ -189,7 +190,9 @@ class Machine:
 
     def segment_key(self, era: str) -> bytes:
         """32 bytes that name segments of this writer in `era`; nobody else can tell a segment by its name."""
-        return self._derive("segment names", era)
+        if era not in self._segment_keys:  # asked for with every message
+            self._segment_keys[era] = self._derive("segment names", era)
+        return self._segment_keys[era]
 
     def recipient(self, era: str) -> Recipient:
         """Whom packs of `era` are sealed to; ConfigError when no key of `era` has been made."""
