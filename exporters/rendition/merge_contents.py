@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from itertools import accumulate
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name, OutlineItem
+from pikepdf import Array, Dictionary, Name, String
 
+from exporters.rendition.merge_file import Lender, MergedFile
+from exporters.rendition.pdfa import save
 from exporters.rendition.pdfa_mend import mend
 from exporters.rendition.xmp import legal
+
+LayOut = Callable[[str], bytes]
+"""A whole HTML document as PDF/A-3u."""
 
 _LINK = "https://contents.invalid/"
 _ROWS = 500
@@ -51,42 +55,45 @@ def first_pages(entries: Sequence[Entry]) -> list[int]:
     return list(accumulate((entry.pages for entry in entries[:-1]), initial=0))
 
 
-def add_contents(
-    document: pikepdf.Pdf,
-    entries: Sequence[Entry],
-    lay_out: Callable[[str], bytes],
-    title: str,
-    open_until_saved: ExitStack,
-) -> int:
-    """Put a table of contents before the messages, its pages numbered i, ii, … and theirs from 1. The number of its
-    pages.
-    """
-    targets = list(document.pages)
-    count = 0
+def contents(
+    file: MergedFile, tree: int, entries: Sequence[Entry], pages: Sequence[int], lay_out: LayOut, title: str
+) -> list[int]:
+    """Write a table of contents; the numbers of its pages. pages: those of the messages."""
+    written: list[int] = []
     for html in _documents(entries, title):
-        source = open_until_saved.enter_context(pikepdf.open(io.BytesIO(lay_out(html))))
-        mend(source)
-        for page in source.pages:
-            document.pages.insert(count, page)
-            count += 1
-    for page in list(document.pages)[:count]:
+        with pikepdf.open(io.BytesIO(lay_out(html))) as document:
+            mend(document)
+            settled = io.BytesIO()
+            save(document, settled)
+        with pikepdf.open(settled) as document:
+            written += Lender(document, file, _linked(document, pages)).pages(tree)
+    return written
+
+
+def _linked(document: pikepdf.Pdf, pages: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Let its links lead to objects that stand for the pages of the messages."""
+    stand_ins: dict[int, pikepdf.Object] = {}
+    for page in document.pages:
         for link in page.obj.get(Name.Annots, Array()).as_list():
             number = int(str(link.A.URI).removeprefix(_LINK))
+            if number not in stand_ins:
+                stand_ins[number] = document.make_indirect(Dictionary())
             del link[Name.A]
-            link.Dest = Array([targets[number].obj, Name.Fit])
-    labels = [0, Dictionary(S=Name.r), count, Dictionary(S=Name.D)]
-    document.Root.PageLabels = Dictionary(Nums=Array(labels))
-    return count
+            link.Dest = Array([stand_ins[number], Name.Fit])
+    return {stand_in.objgen: pages[number] for number, stand_in in stand_ins.items()}
 
 
-def bookmark(document: pikepdf.Pdf, entries: Sequence[Entry], before: int) -> None:
-    """A bookmark for each message; `before`: the pages of the table of contents."""
-    with document.open_outline() as outline:
-        outline.root.extend(
-            OutlineItem(entry.heading, before + first, "Fit")
-            for entry, first in zip(entries, first_pages(entries), strict=True)
-        )
-    document.Root.PageMode = Name.UseOutlines
+def bookmarks(file: MergedFile, entries: Sequence[Entry], pages: Sequence[int]) -> int:
+    """Write a bookmark for each message (ISO 32000-1 section 12.3.3); the number of their root."""
+    root, first = file.reserve(), [file.reserve() for _ in entries]
+    for at, (entry, page) in enumerate(zip(entries, first_pages(entries), strict=True)):
+        title = String(entry.heading).unparse()
+        beside = b"/Prev %d 0 R " % first[at - 1] if at else b""
+        beside += b"/Next %d 0 R " % first[at + 1] if at + 1 < len(first) else b""
+        text = b"<< /Title %s /Parent %d 0 R %s/Dest [ %d 0 R /Fit ] >>" % (title, root, beside, pages[page])
+        file.add(text, first[at])
+    ends = (len(first), first[0], first[-1])
+    return file.add(b"<< /Type /Outlines /Count %d /First %d 0 R /Last %d 0 R >>" % ends, root)
 
 
 def _documents(entries: Sequence[Entry], title: str) -> Iterator[str]:

@@ -13,8 +13,7 @@ import pytest
 from pikepdf import Name
 
 from archiver.errors import IntegrityError
-from exporters.rendition import engine, merge_contents
-from exporters.rendition import merge as merging
+from exporters.rendition import engine, merge_contents, merge_file
 from exporters.rendition.interface import Tier
 from exporters.rendition.merge import Part, merge, merge_to
 from exporters.rendition.merge_contents import Entry, first_pages
@@ -102,9 +101,9 @@ def test_without_a_table_of_contents() -> None:
             assert len(outline.root) == 3
 
 
-def test_batches_and_pieces_of_the_table_change_nothing_a_reader_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_change_nothing_a_reader_sees(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = merge(parts(7), lay_out)
-    monkeypatch.setattr(merging, "_BATCH", 2)
+    monkeypatch.setattr(merge_file, "_TOGETHER", 7)
     monkeypatch.setattr(merge_contents, "_ROWS", 3)
     pieces = merge(parts(7), lay_out)
     assert check(pieces) == []
