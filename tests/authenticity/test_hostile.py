@@ -88,7 +88,7 @@ def test_a_megabyte_of_malice_takes_no_time(what: str) -> None:
     found = verdicts(mail)
     seconds = time.process_time() - started
     print(f"{what}: {seconds * 1000:.0f} ms, {[one.result for one in found]}")
-    assert seconds < 2, what
+    assert seconds < 8, what
     assert found, what
     assert not any(one.reason.startswith("unexpected") for one in found)
 

@@ -147,11 +147,11 @@ def test_length_and_terms_are_bounded() -> None:
         parse("x" * (LENGTH_LIMIT + 1))
     with pytest.raises(ConfigError, match="more than"):
         parse("a " * 501)
-    start = time.perf_counter()
+    start = time.process_time()
     for text in ('"' * LENGTH_LIMIT, '"\\' * (LENGTH_LIMIT // 2), "a-" * (LENGTH_LIMIT // 2), ":" * LENGTH_LIMIT):
         with pytest.raises(ConfigError):
             parse(text + "\0(")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 PIECES = st.sampled_from(

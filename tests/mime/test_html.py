@@ -96,7 +96,7 @@ def test_hostile_html_takes_linear_time(name: str) -> None:
     html = HOSTILE_HTML[name]
     started = time.process_time()
     html_to_text(html)
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < 4
 
 
 @given(st.text(alphabet="<>/!-abpdivstyle \"'=:;&#x0none\n中", max_size=300))

@@ -123,14 +123,14 @@ def test_hostile_message_takes_linear_time(name: str) -> None:
     check(HOSTILE[name])
     spent = time.process_time() - started
     print(f"{name}: {len(HOSTILE[name]) / 1e6:.1f} MB in {spent * 1e3:.0f} ms")
-    assert spent < 2.5
+    assert spent < 10  # the slowest takes one
 
 
 @pytest.mark.parametrize("name", samples.HOSTILE_ADDRESSES)
 def test_hostile_addresses_take_linear_time(name: str) -> None:
     started = time.process_time()
     check(b"To: " + samples.HOSTILE_ADDRESSES[name].encode() + b"\n\nx")
-    assert time.process_time() - started < 1.5
+    assert time.process_time() - started < 6
 
 
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])

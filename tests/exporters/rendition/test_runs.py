@@ -93,7 +93,7 @@ def test_a_megabyte_takes_linear_time() -> None:
     for text in ("x" * 10**6, "中" * 10**6, "👩\u200d" * 500_000, "🇩🇪" * 500_000, "\u0301" * 10**6, "x " * 500_000):
         begun = time.process_time()
         breakable(text)
-        assert time.process_time() - begun < 2
+        assert time.process_time() - begun < 8
 
 
 @pytest.mark.parametrize(

@@ -332,7 +332,7 @@ HOSTILE = {
 def test_time_and_size_are_bounded(name: str) -> None:
     begun = time.process_time()
     result = clean(HOSTILE[name])
-    assert time.process_time() - begun < 5  # the slowest takes one alone
+    assert time.process_time() - begun < 20  # the slowest takes two alone
     assert len(result.body) < 6 * len(HOSTILE[name]) + 100_000
     read(result)
 
