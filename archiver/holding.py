@@ -7,12 +7,13 @@ again after a cut, and then do what is left.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from archiver.errors import ConfigError, StoreError
 from archiver.journal import Pending
+from archiver.known_holds import KnownHolds
 from archiver.locking import Locked, bring, expenses, failures, guards_of
 from archiver.monitor import Monitor
 from archiver.opening import Archive
@@ -20,7 +21,7 @@ from archiver.stores.locks import Lock
 from archiver.vault import merkle
 from archiver.vault.commit import Commit, Outcome, Staged
 from archiver.vault.delivery import Delivery
-from archiver.vault.guard import Guard
+from archiver.vault.guard import Guard, hold_new
 from archiver.vault.holds import ALL, Hold, covered, end_note, hold_note, holds_of, standing
 from archiver.vault.inventory import Inventory, foundation, take
 from archiver.vault.manifest import FIRST_PREV, Manifest, Note, ObjectRef, sign
@@ -67,12 +68,13 @@ def hold(
 
     `agree` is told the requests before anything is done. ConfigError: a name or era that cannot be written.
     """
-    _finish(archive, monitor)
-    inventory = _inventory(archive)
-    there = {(found.name, found.era) for found in standing(inventory.manifests)}
+    inventory = _up_to_date(archive, monitor)
+    holds = standing(inventory.manifests)
+    there = {(found.name, found.era) for found in holds}
     wanted = [era for era in dict.fromkeys(eras or [ALL]) if (name.strip(), era) not in there]
     notes = [hold_note(name, era) for era in wanted]
     mine = [Hold(name.strip(), era, "", now()) for era in eras or [ALL]]
+    hold_new(archive.stores, lambda _: [*holds, *mine], monitor)
     names = _covered(inventory, mine)
     guards = guards_of(archive.stores, inventory)
     agree([*expenses(guards, len(names) + 1), *_records(archive, notes)])
@@ -92,13 +94,13 @@ def release(
 
     ConfigError when no hold of this name stands.
     """
-    _finish(archive, monitor)
-    inventory = _inventory(archive)
+    inventory = _up_to_date(archive, monitor)
     holds = standing(inventory.manifests)
     mine = [found for found in holds if found.name == name.strip()]
     if not mine:
         raise ConfigError(f"no hold is named {name}", "see `mailark hold list`")
     others = [found for found in holds if found not in mine]
+    hold_new(archive.stores, lambda _: others, monitor)
     names = [found for found in _covered(inventory, mine) if not covered(others, found)]
     guards = guards_of(archive.stores, inventory)
     notes = [end_note(found) for found in mine]
@@ -121,6 +123,15 @@ def _free(_guard: Guard, _name: str, found: Lock) -> Lock:
 
 def _covered(inventory: Inventory, holds: Sequence[Hold]) -> list[str]:
     return [name for name in sorted(inventory.objects) if covered(holds, name)]
+
+
+def _up_to_date(archive: Archive, monitor: Monitor) -> Inventory:
+    """The inventory, after everything that is recorded was brought to the stores."""
+    hold_new(archive.stores, KnownHolds(archive.state, archive.machine.root).in_store, monitor)
+    _finish(archive, monitor)
+    inventory = _inventory(archive)
+    _learn(archive, inventory.manifests)
+    return inventory
 
 
 def _inventory(archive: Archive) -> Inventory:
@@ -157,10 +168,16 @@ def _record(archive: Archive, notes: Sequence[Note], monitor: Monitor, when: dat
     staged = tuple(Staged(ref.name, ref.size, ref.sha256) for ref in refs)
     commit = Commit(manifest.seq, manifest.name, signed, staged)
     archive.journal.record(commit, hashlib.sha256(signed).hexdigest(), NOTHING, when)
+    _learn(archive, [manifest])
     outcome = _finish(archive, monitor)
     if archive.catalog.sealed().get(machine.writer, 0) == seq and not outcome.unsettled:
         archive.catalog.seal(machine.writer, manifest.seq)  # it has no lines: nothing is to be looked for
     return manifest, outcome
+
+
+def _learn(archive: Archive, manifests: Iterable[Manifest]) -> None:
+    """The next `backup` puts what is covered with its hold, into a store that lacks the record as well."""
+    KnownHolds(archive.state, archive.machine.root).learn(manifests)
 
 
 def _finish(archive: Archive, monitor: Monitor) -> Outcome:

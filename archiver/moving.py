@@ -16,6 +16,8 @@ from archiver.stores.abilities import is_local, parallel
 from archiver.stores.interface import Store
 from archiver.threads import side_by_side
 from archiver.vault.copying import copy_object, fault_of, replace
+from archiver.vault.guard import hold_new
+from archiver.vault.holds import standing
 from archiver.vault.inventory import Fault, Inventory, take
 from archiver.vault.manifest import ObjectRef
 from archiver.vault.plan import Agree, Expense, cost_of_reading
@@ -48,6 +50,7 @@ def fill(new: Store, others: Sequence[Store], root: Ed25519PublicKey, monitor: M
     sources = [store for store in others if store.url not in inventory.failed]
     if not sources:
         raise next(iter(inventory.failed.values()), StoreError("there is no store to fill it from"))
+    hold_new([new], lambda _: standing(inventory.manifests), monitor)
     return _Filling(new, sorted(sources, key=lambda store: not is_local(store.url)), inventory, monitor).run(agree)
 
 

@@ -14,6 +14,8 @@ from archiver.stores.abilities import is_local
 from archiver.stores.interface import Store
 from archiver.vault.audit import Audit, audit
 from archiver.vault.copying import copy_object, replace
+from archiver.vault.guard import hold_new
+from archiver.vault.holds import standing
 from archiver.vault.inventory import Fault, Inventory, take
 from archiver.vault.manifest import ObjectRef
 from archiver.vault.plan import Agree, Expense, Level, Proofs, cost_of_reading, plan
@@ -61,6 +63,7 @@ def repair(
     audits = audit(plans, inventory, monitor, proofs)
     report = RepairReport(lost=list(inventory.faults), dry_run=dry_run)
     report.failed = {found.url: found.error for found in audits if found.error}
+    hold_new(stores, lambda _: standing(inventory.manifests), monitor)
     healing = _Healing(stores, inventory, audits, report, proofs)
     if not dry_run:
         agree(healing.expenses())

@@ -15,6 +15,7 @@ from archiver.backup.staging import stage_lines
 from archiver.batches import PackRecord
 from archiver.errors import MailarkError
 from archiver.journal import Pending
+from archiver.known_holds import KnownHolds
 from archiver.monitor import Monitor
 from archiver.opening import Archive
 from archiver.stores.interface import Store
@@ -22,6 +23,7 @@ from archiver.vault import merkle, zstd
 from archiver.vault.commit import Commit, Outcome, Staged
 from archiver.vault.copying import file_is
 from archiver.vault.delivery import Delivery
+from archiver.vault.guard import hold_new
 from archiver.vault.inventory import foundation
 from archiver.vault.manifest import FIRST_PREV, Manifest, ObjectRef, sign
 from archiver.vault.vault import MAX_LINES
@@ -40,6 +42,7 @@ class Committer:
     ) -> None:
         """`stores` are the archive's, as they may be used for sending (see `archiver.backup.pacing`)."""
         self._archive, self._feed, self._now = archive, feed, now
+        hold_new(archive.stores, KnownHolds(archive.state, archive.machine.root).in_store, monitor)
         self._delivery = Delivery(stores, archive.settings.archive.copies, archive.journal, monitor)
         self._pool = ThreadPoolExecutor(1, "commit")
         self._running: Future[None] | None = None

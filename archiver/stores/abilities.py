@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from archiver.errors import ConfigError, MailarkError
 from archiver.stores.interface import Store
-from archiver.stores.locks import Lock, Protection
+from archiver.stores.locks import Lock, NewHolds, Protection
 
 
 @runtime_checkable
@@ -50,6 +50,10 @@ class Locks(Protocol):
 
     def retain(self, name: str, lock: Lock) -> None:
         """Give the object the mode and end of `lock`: one request."""
+
+    def hold_new(self, holds: NewHolds) -> None:
+        """Put what `holds` covers with its legal hold from now on, where the place has Object Lock. `holds` is asked
+        before each put, in the thread that puts, and not at all where there is no Object Lock."""
 
 
 @runtime_checkable

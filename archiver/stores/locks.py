@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 COMPLIANCE = "COMPLIANCE"
 
@@ -45,6 +46,16 @@ class Protection:
         default = f"{self.mode.lower()} for {self.days} days by default" if self.mode else "no default retention"
         asked = f"; each object {self.promise}" if self.promise else ""
         return f"versioned, Object Lock, {default}{asked}"
+
+
+class NewHolds(Protocol):
+    """Tells a store which new objects are to be held. Neither method raises: mail is more urgent than its lock."""
+
+    def covers(self, name: str) -> bool:
+        """Whether the object gets the legal hold."""
+
+    def refused(self, name: str, reason: str) -> None:
+        """The object is there, and the service did not take the hold."""
 
 
 def shortfall(wanted: Lock, found: Lock) -> str:

@@ -11,14 +11,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from archiver.errors import ObjectMissingError, StoreError
 from archiver.stores import marker, s3_lock
 from archiver.stores.interface import Data, Stat, checked_name, checked_prefix
-from archiver.stores.locks import Lock, Protection
+from archiver.stores.locks import Lock, NewHolds, Protection
 from archiver.stores.marker import MARKER
 from archiver.stores.s3_client import ATTEMPTS, Client, connect, edge, status_of
 from archiver.stores.s3_condition import Condition
+from archiver.stores.s3_holds import Holding
 from archiver.stores.s3_objects import Body, Objects
 from archiver.stores.s3_place import Place, parse_place
 
@@ -43,6 +45,7 @@ class S3Store:
         self._condition = Condition(self._objects)
         self._trusted: bool | None = None
         self._protection: Protection | None = None
+        self._holding = Holding(client, place)
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     @classmethod
@@ -104,6 +107,10 @@ class S3Store:
         """Give an object that is there already the retention of `lock`."""
         s3_lock.retain(self.client, self.place, self._checked(name), lock)
 
+    def hold_new(self, holds: NewHolds) -> None:
+        """Put what `holds` covers with its legal hold from now on, if the bucket has Object Lock."""
+        self._holding.begin(holds)
+
     def checksum(self, name: str) -> str | None:
         """SHA-256 in hex as the service verified it at the put; None where it is not told, or not to be believed.
 
@@ -121,9 +128,9 @@ class S3Store:
             body = Body.of(data)
             if body.size > LARGEST:
                 raise StoreError(f"{self.url}: {name} has {body.size} bytes; an object has {LARGEST} at most")
-            if not self._obeys_conditions():
-                return self._put_carefully(name, body)
-            return self._objects.put_if_none(name, body, **self.place.parameters(name))
+            careful = not self._obeys_conditions()
+            put = self._put_carefully if careful else self._objects.put_if_none
+            return self._holding.put(name, lambda held: put(name, body, **self.place.parameters(name), **held))
 
     def get(self, name: str, start: int = 0, size: int | None = None) -> bytes:
         self._checked(name)
@@ -173,7 +180,7 @@ class S3Store:
                 self._trusted = False
         return self._trusted
 
-    def _put_carefully(self, name: str, body: Body) -> bool:
+    def _put_carefully(self, name: str, body: Body, **parameters: Any) -> bool:
         """Look, put, read back and compare. Two machines could pass the look at once; two threads cannot.
 
         That gap is harmless: names are hashes of the content, or belong to one writer.
@@ -181,7 +188,7 @@ class S3Store:
         with self._locks[hash(name) % _LOCKS]:
             if self._objects.size(name) is not None:
                 return False
-            self._objects.put(name, body, **self.place.parameters(name))
+            self._objects.put(name, body, **parameters)
             if self._objects.sha256(name) != body.sha256:
                 raise StoreError(f"{self.url}: {name}: other bytes came back than were sent", "Run it again.")
         return True

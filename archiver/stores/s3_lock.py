@@ -42,12 +42,17 @@ def require(client: Client, place: Place) -> None:
     if not place.years:
         return
     with edge(place.url, "Object Lock"):
-        enabled = _lock(client, place).get("ObjectLockEnabled") == "Enabled"
+        enabled = lockable(client, place)
     if not enabled:
         raise StoreError(
             f"{place.url}: retention is wanted, and the bucket has no Object Lock",
             "Turn Object Lock on for the bucket, or take retention out of the URL.",
         )
+
+
+def lockable(client: Client, place: Place) -> bool:
+    """Whether the bucket has Object Lock. Raises botocore's exceptions."""
+    return bool(_lock(client, place).get("ObjectLockEnabled") == "Enabled")
 
 
 def lock_of(client: Client, place: Place, name: str) -> Lock:

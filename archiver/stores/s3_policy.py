@@ -19,7 +19,7 @@ def policy(place: Place, *, locks: bool = False) -> dict[str, Any]:
     locks: for a person who sets and lifts legal holds and gives retentions, and adds commits with the records of them.
     """
     change = [_change_locks(place)] if locks else []
-    statements = [_look(place), _bucket(place), _read(place), _add(place), *change, *_kms(place)]
+    statements = [_look(place), _bucket(place), _read(place), _add(place), _hold(place), *change, *_kms(place)]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -46,6 +46,14 @@ def _add(place: Place) -> Statement:
     found = _allow("AddObjects", actions, f"{_arn(place)}/{place.prefix}*")
     if place.endpoint is None:
         found["Condition"] = {"Null": {"s3:if-none-match": "false"}}
+    return found
+
+
+def _hold(place: Place) -> Statement:
+    """To put new objects under the holds that stand; the condition key leaves out to lift one (Service Authorization
+    Reference, "Condition keys for Amazon S3")."""
+    found = _allow("HoldObjects", ["s3:PutObjectLegalHold"], f"{_arn(place)}/{place.prefix}*")
+    found["Condition"] = {"StringEquals": {"s3:object-lock-legal-hold": "ON"}}
     return found
 
 

@@ -14,12 +14,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from urllib.parse import quote, unquote
 
 from archiver.errors import ConfigError
-from archiver.vault.manifest import Manifest, Note
+from archiver.vault.manifest import Note
 
 ALL = "all"
+KINDS = ("hold", "hold-end")
+"""The lines of a manifest that are about holds."""
+
 LONGEST = 100
 """Characters of a hold's name; nine ASCII characters each at worst, and a note has 1,000."""
 
@@ -27,6 +31,17 @@ _ERA = re.compile(r"[a-z]{1,32}-[0-9]{4}")
 _HOLD = re.compile(rf"(?P<era>{ALL}|{_ERA.pattern}) (?P<name>\S+)")
 _END = re.compile(rf"(?P<set>[0-9a-f]{{16}}/[0-9]{{10}}) (?P<rest>{_HOLD.pattern})")
 _OF_AN_ERA = re.compile(rf"(?:packs|catalog|keys/era)/(?P<era>{_ERA.pattern})[./]")
+
+
+class Stated(Protocol):
+    """A verified manifest, or what is known of one. name: its object's name · notes: at least those about holds."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def time(self) -> datetime: ...
+    @property
+    def notes(self) -> tuple[Note, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,7 +86,7 @@ def end_note(hold: Hold) -> Note:
     return Note("hold-end", f"{hold.set_by} {hold.era} {quote(hold.name, safe='')}", optional=True)
 
 
-def holds_of(manifests: Iterable[Manifest]) -> list[Hold]:
+def holds_of(manifests: Iterable[Stated]) -> list[Hold]:
     """Every hold that verified manifests speak of, lifted ones included, sorted. The order of manifests is no matter.
 
     A line of a hold's kind that cannot be understood sets a hold on everything: nothing is deleted by mistake.
@@ -90,7 +105,7 @@ def holds_of(manifests: Iterable[Manifest]) -> list[Hold]:
     return sorted(Hold(h.name, h.era, h.set_by, h.since, ended.get(key)) for key, h in found.items())
 
 
-def standing(manifests: Iterable[Manifest]) -> list[Hold]:
+def standing(manifests: Iterable[Stated]) -> list[Hold]:
     """The holds that nobody has lifted."""
     return [hold for hold in holds_of(manifests) if hold.ended is None]
 

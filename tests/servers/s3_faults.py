@@ -92,6 +92,16 @@ class Answer(Fault):
         return Response(self.status, [("Content-Type", "application/xml")], body)
 
 
+class Header(Answer):
+    """Of the requests with a header: its name stands where the path does."""
+
+    def wants(self, request: Request) -> bool:
+        if self.struck >= self.times or request.method != self.method or self.path not in request.headers:
+            return False
+        self.struck += 1
+        return True
+
+
 class Cut(Fault):
     """The connection breaks before the server gets anything."""
 

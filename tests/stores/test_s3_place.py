@@ -109,12 +109,14 @@ def test_the_policy_allows_to_look_read_and_add_and_nothing_else() -> None:
         "s3:GetObjectRetention",
         "s3:GetObjectLegalHold",
         "s3:PutObject",
+        "s3:PutObjectLegalHold",
     }
     by_name = {statement["Sid"]: statement for statement in document["Statement"]}
     assert by_name["ListTheArchive"]["Resource"] == "arn:aws:s3:::company-mail"
     assert by_name["ListTheArchive"]["Condition"] == {"StringLike": {"s3:prefix": ["archive/*"]}}
     assert by_name["AddObjects"]["Resource"] == "arn:aws:s3:::company-mail/archive/*"
     assert by_name["AddObjects"]["Condition"] == {"Null": {"s3:if-none-match": "false"}}
+    assert by_name["HoldObjects"]["Condition"] == {"StringEquals": {"s3:object-lock-legal-hold": "ON"}}, "never lifts"
     assert all(statement["Effect"] == "Allow" for statement in document["Statement"])
     assert not any("Delete" in action or "*" in action for action in actions(document))
 
