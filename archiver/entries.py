@@ -11,11 +11,20 @@ PARSED_HEAD = 8 * 1024 * 1024
 
 def entry_of(message: MessageId, body: Body, pack: str = "") -> MessageEntry:
     """The catalog line of a message; `pack` is the object that holds it, filled in later when it is not sealed yet."""
-    huge = len(body) >= HUGE
-    parsed = parse(bytes(body[:PARSED_HEAD]) if huge else bytes(body), truncated=huge)
+    return understood(message, len(body), read_part(body), pack)
+
+
+def read_part(body: Body) -> bytes:
+    """What of a message is read to understand it: all, unless it is huge."""
+    return bytes(body[:PARSED_HEAD] if len(body) >= HUGE else body)
+
+
+def understood(message: MessageId, size: int, part: bytes, pack: str = "") -> MessageEntry:
+    """The line of a message of `size` bytes, of which `part` was read. Never raises; a defect says what went wrong."""
+    parsed = parse(part, truncated=size > len(part))
     return MessageEntry(
         id=message,
-        size=len(body),
+        size=size,
         pack=pack,
         subject=parsed.subject,
         from_=parsed.from_,
@@ -28,3 +37,8 @@ def entry_of(message: MessageId, body: Body, pack: str = "") -> MessageEntry:
         attachments=tuple(AttachmentInfo(a.name, a.type, a.size) for a in parsed.attachments),
         defects=parsed.defects,
     )
+
+
+def not_understood(message: MessageId, size: int, why: str) -> MessageEntry:
+    """The line of a message that could not be read; `why`, in fixed words, is its defect, as `parse` names it."""
+    return MessageEntry(message, size, "", defects=(f"not parsed: {why}",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from archiver.backup import Options, RunReport, backup
-from archiver.backup.linking import SAMPLE, key_of
+from archiver.backup import Options, RunReport, backup, linking
+from archiver.backup.linking import HEADER, SAMPLE, key_of
 from archiver.config import AccountSettings
 from archiver.monitor import Silent
 from archiver.sources.imap import ImapSource
@@ -274,3 +275,35 @@ def test_no_key_without_message_id_or_date() -> None:
     assert key_of(WHEN, 10, b"Date: x\r\nFrom: a\r\n\r\n") is None
     assert key_of(WHEN, 10, b"Message-ID: \r\n\r\n") is None
     assert key_of(WHEN, 10, b"") is None
+
+
+_END = re.compile(rb"\r?\n\r?\n")
+_FIELD = re.compile(rb"^(message-id|date|from):((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
+
+
+def key_as_defined(date: datetime | None, size: int, header: bytes, limit: int) -> bytes | None:
+    """The definition: one expression over the whole header."""
+    end = _END.search(header, 0, limit)
+    head = bytes(header[: end.start() if end else limit])
+    found = sorted((name.lower(), b" ".join(value.split())) for name, value in _FIELD.findall(head))
+    if date is None or not any(name == b"message-id" and value for name, value in found):
+        return None
+    fields = b"".join(b"%b:%b\n" % pair for pair in found)
+    return hashlib.sha256(b"%d\n%d\n" % (int(date.timestamp()), size) + fields).digest()[:16]
+
+
+NAMES = st.sampled_from([b"Message-ID:", b"message-id:", b"DATE:", b"From:", b"from:", b"Message-ID :", b"X-From:"])
+BITS = st.sampled_from(
+    [b"\r\n", b"\n", b"\r", b"\r\n ", b"\n\t", b"<1@x>", b"a", b" ", b"\x0b", b"\0", b":", "合".encode()]
+)
+HEADERS = st.lists(NAMES | BITS | st.binary(max_size=3), max_size=30).map(b"".join)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(HEADERS, st.integers(1, 60))
+def test_the_key_is_the_one_that_is_defined(header: bytes, limit: int) -> None:
+    for whole in (header, b"Message-ID: x\r\n" + header):
+        assert key_of(WHEN, 10, whole) == key_as_defined(WHEN, 10, whole, HEADER)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(linking, "HEADER", limit)  # what follows is not looked at
+            assert key_of(WHEN, 10, whole) == key_as_defined(WHEN, 10, whole, limit)

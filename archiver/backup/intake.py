@@ -1,4 +1,4 @@
-"""Turns fetched messages into sealed packs and catalog lines: hash, split, parse, pack; then one durable batch."""
+"""Turns fetched messages into sealed packs and catalog lines: hash, split, have read, pack; then one durable batch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from archiver.authenticity.checker import Checker, Examination
 from archiver.backup.drafts import Completion, Drafts, frames
 from archiver.backup.filling import Filling, Notes
 from archiver.backup.linking import Link, key_of
+from archiver.backup.understanding import Here, Reader, Understood
 from archiver.batches import Batch, Batches, PackRecord
-from archiver.entries import entry_of
 from archiver.errors import MailarkError
 from archiver.model import (
     HUGE,
@@ -25,7 +25,6 @@ from archiver.model import (
     Entry,
     Fetched,
     FolderStatus,
-    MessageEntry,
     MessageId,
     PlaceEntry,
     Verdict,
@@ -43,7 +42,7 @@ class Intake:
     """Takes messages from any number of threads; raises again in all of them what broke it in one.
 
     feed: called with each durable batch's catalog lines (documents of JSONL), in the order of the batches ·
-    signatures: checks those of new messages; None: nobody does.
+    signatures: checks those of new messages; None: nobody does · reader: understands them; None: the intake itself.
     """
 
     def __init__(
@@ -54,8 +53,9 @@ class Intake:
         feed: Callable[[Iterable[bytes]], None],
         now: Callable[[], datetime],
         signatures: Checker | None = None,
+        reader: Reader | None = None,
     ) -> None:
-        self._signatures = signatures
+        self._signatures, self._reader = signatures, reader or Here()
         self._machine, self._batches, self._spool, self._feed, self._now = machine, Batches(state), spool, feed, now
         self._lock = threading.RLock()
         self._large = threading.Lock()
@@ -123,12 +123,13 @@ class Intake:
 
     # -- preparing, outside the lock
 
-    def _prepare(self, message: MessageId, body: Body) -> tuple[Split | None, MessageEntry]:
+    def _prepare(self, message: MessageId, body: Body) -> tuple[Split | None, Understood]:
+        """Understood first: where another process does that, the message is taken apart meanwhile."""
+        understood = self._reader.submit(message, body)
         if isinstance(body, bytes) and len(body) < HUGE:
             key = self._machine.segment_key(self._open.era)
-            named = split(body, lambda data: _segment_name(key, data), sha256=message)
-            return named, entry_of(message, body)
-        return None, entry_of(message, body)
+            return split(body, lambda data: _segment_name(key, data), sha256=message), understood
+        return None, understood
 
     def _holds(self, message: MessageId) -> bool:
         return message in self._open.claimed or self._batches.has_message(self._open.era, message)
@@ -149,8 +150,8 @@ class Intake:
             self._open.pack = PackWriter(path, self._machine.recipient(self._open.era), era=self._open.era)
         return self._open.pack
 
-    def _store(self, message: MessageId, body: Body, prepared: tuple[Split | None, MessageEntry]) -> None:
-        parts, entry = prepared
+    def _store(self, message: MessageId, body: Body, prepared: tuple[Split | None, Understood]) -> None:
+        parts, understood = prepared
         writer = self._writer()
         with self._breaking():
             if parts is None:
@@ -159,7 +160,7 @@ class Intake:
                 self._store_split(writer, message, parts)
         self._open.claimed.add(message)
         self._open.messages.append(message)
-        self._open.texts.add([entry])
+        self._open.texts.expect(understood)
 
     def _store_split(self, writer: PackWriter, message: MessageId, parts: Split) -> None:
         located = {}

@@ -12,7 +12,7 @@ import hashlib
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,8 +29,8 @@ a server that alters all of them always."""
 HEADER = 256 * 1024
 """Bytes in which the header of a message is looked for."""
 
-_END = re.compile(rb"\r?\n\r?\n")
-_FIELD = re.compile(rb"^(message-id|date|from):((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
+_NAMES = (b"date", b"from", b"message-id")
+_VALUE = re.compile(rb"[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,37 @@ def key_of(date: datetime | None, size: int, header: Body) -> bytes | None:
 
     date: INTERNALDATE; size in bytes; header: the message, its header, or the three fields alone.
     """
-    end = _END.search(header, 0, HEADER)
-    head = bytes(header[: end.start() if end else HEADER])
-    found = sorted((name.lower(), b" ".join(value.split())) for name, value in _FIELD.findall(head))
-    if date is None or not any(name == b"message-id" and value for name, value in found):
+    if date is None:
+        return None
+    found = list(_fields(_head(header)))
+    if not any(name == b"message-id" and value for name, value in found):
         return None
     fields = b"".join(b"%b:%b\n" % pair for pair in found)
     return hashlib.sha256(b"%d\n%d\n" % (int(date.timestamp()), size) + fields).digest()[:16]
+
+
+def _head(header: Body) -> bytes:
+    """The message up to its first empty line, ended by CRLF or LF."""
+    end = header.find(b"\n\r\n", 0, HEADER)
+    bare = header.find(b"\n\n", 0, HEADER if end < 0 else end + 1)
+    if bare >= 0:
+        end = bare
+    return bytes(header[: HEADER if end < 0 else end])
+
+
+def _fields(head: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(name, value without folds and runs of blanks) of the fields of the key, sorted. Of every message: no expression
+    goes over the whole header."""
+    lower = b"\n" + head.lower()
+    for name in _NAMES:
+        mark, values = b"\n%b:" % name, []
+        at = lower.find(mark)
+        while at >= 0:
+            value = _VALUE.match(head, at + len(mark) - 1)
+            values.append(b" ".join(value[0].split()) if value else b"")
+            at = lower.find(mark, at + 1)
+        for text in sorted(values):
+            yield name, text
 
 
 class Linker:

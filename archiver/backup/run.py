@@ -20,6 +20,7 @@ from archiver.backup.intake import Intake
 from archiver.backup.pacing import Pacing
 from archiver.backup.preview import preview
 from archiver.backup.report import AccountReport, RunReport, StoreReport
+from archiver.backup.understanding import ReaderProcess
 from archiver.catalog.process import CatalogProcess
 from archiver.config import AccountSettings, ArchiveSettings
 from archiver.errors import ConfigError, MailarkError, QuotaError
@@ -85,10 +86,10 @@ def backup(
     process = CatalogProcess(archive.work.catalog, archive.machine.database_key)
     feed = CatalogFeed(indexer or process, archive.machine.writer)
     committer = Committer(archive, pacing.stores(archive.stores), feed, monitor, now)
-    checker = _checker(archive.settings.archive, now)
+    checker, reader = _checker(archive.settings.archive, now), ReaderProcess()
 
     def intake() -> Intake:
-        return Intake(archive.machine, archive.state, archive.work.spool, committer.batch, now, checker)
+        return Intake(archive.machine, archive.state, archive.work.spool, committer.batch, now, checker, reader)
 
     def walk(intake: Intake, settings: AccountSettings, stop: threading.Event) -> AccountReport:
         wants, full = options.wants, options.full
@@ -97,6 +98,7 @@ def backup(
     try:
         walked, failure = _run(accounts, committer, pacing, intake, walk)
     finally:
+        reader.close()
         committer.close()
         if checker is not None:
             checker.close()

@@ -6,11 +6,13 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.backup import drafts
 from archiver.backup.drafts import Completion, Drafts, frames
+from archiver.backup.understanding import Here
 from archiver.catalog import lines
 from archiver.model import Entry, GoneEntry, MessageEntry, Verdict
 from archiver.vault import zstd
@@ -37,15 +39,49 @@ def completed(entry: Entry, verdicts: dict[str, tuple[Verdict, ...]]) -> Entry:
     return replace(entry, pack=PACK, verdicts=verdicts.get(entry.id, ()))
 
 
-@settings(max_examples=120)
-@given(ENTRIES, st.data())
-def test_a_name_and_verdicts_that_come_late_stand_where_they_belong(entries: list[Entry], data: st.DataObject) -> None:
+class Late:
+    """The line of a message that is not there until it is waited for."""
+
+    line = None
+
+    def __init__(self, entry: MessageEntry) -> None:
+        self._entry = entry
+
+    def wait(self) -> bytes:
+        return lines.dump([self._entry])
+
+
+@settings(max_examples=200)
+@given(ENTRIES, st.sampled_from([1, 300, drafts.PIECE]), st.data())
+def test_a_name_and_verdicts_that_come_late_stand_where_they_belong(
+    entries: list[Entry], piece: int, data: st.DataObject
+) -> None:
     verdicts = {one.id: data.draw(VERDICTS) for one in entries if isinstance(one, MessageEntry)}
-    waiting = Drafts()
-    waiting.add(entries)
-    found = list(lines.load(b"".join(waiting.documents(Completion(PACK, verdicts)))))
-    assert found == list(lines.load(lines.dump(completed(one, verdicts) for one in entries)))
-    assert b"".join(waiting.documents()) == lines.dump(entries)
+    wanted = lines.dump(completed(one, verdicts) for one in entries)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(drafts, "PIECE", piece)
+        waiting = Drafts()
+        waiting.add(entries)
+    for _ in range(2):
+        assert b"".join(waiting.documents(Completion(PACK, verdicts))) == wanted
+        assert b"".join(waiting.documents()) == lines.dump(entries)
+
+
+@settings(max_examples=100)
+@given(st.lists(MESSAGES), st.sampled_from([1, 300, drafts.PIECE]), st.data())
+def test_lines_that_are_not_there_yet_come_in_their_order(
+    messages: list[MessageEntry], piece: int, data: st.DataObject
+) -> None:
+    verdicts = {one.id: data.draw(VERDICTS) for one in messages}
+    wanted = lines.dump(completed(one, verdicts) for one in messages)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(drafts, "PIECE", piece)
+        waiting = Drafts()
+        assert not waiting
+        for one in messages:
+            waiting.expect(Late(one) if data.draw(st.booleans()) else Here(lines.dump([one])))
+        assert bool(waiting) == bool(messages)
+        assert b"".join(waiting.documents(Completion(PACK, verdicts))) == wanted
 
 
 def test_pieces_and_frames_hold_every_line_once_and_in_order() -> None:
