@@ -109,6 +109,24 @@ def test_the_configuration_may_be_named_before_and_after_the_command(probe: Prob
     assert seen == [tmp_path / "a", tmp_path / "b"]
 
 
+@pytest.mark.parametrize("typed", [[], ["account"], ["store"], ["hold"]])
+def test_a_group_alone_shows_its_commands_in_whole_sentences(
+    typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(typed) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("Usage: mailark")
+    assert "Commands:" in told
+    assert "..." not in told.partition("Commands:")[2]
+
+
+def test_a_word_to_leave_out_that_looks_like_an_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["search", "合同", "-草稿"]) == 2
+    assert "write NOT before it" in capsys.readouterr().err
+    assert main.run(["search", "--limt", "3", "合同"]) == 2
+    assert "write NOT before it" not in capsys.readouterr().err
+
+
 def test_every_command_of_the_table_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     for name in main.COMMANDS:
         assert main.run([name, "--help"]) == 0, name
@@ -120,7 +138,6 @@ def test_the_reader_of_a_pipe_may_leave_without_a_complaint(lines: int) -> None:
     script = f"""
 import click, sys, types
 from archiver.cli import main
-from tests.cli.sandbox import cpu_seconds
 probe = types.ModuleType("probe")
 probe.command = click.Command("probe", callback=lambda: [print("x" * 99) for _ in range({lines})])
 sys.modules["archiver.cli.probe"] = probe
