@@ -36,6 +36,7 @@ WANTED = frozenset(
     ]
 )
 _HEADER_LINE = re.compile(r"[!-9;-~]{1,76}[ \t]*:(?:\s|$)")
+_LINE_END = re.compile(r"\n(?![ \t])")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\x80-\x9f]+")
 _LONE_CR_HEADER = re.compile(rb"\r[A-Za-z][A-Za-z-]{1,40}:")
 
@@ -52,7 +53,10 @@ class Block:
 
     def first(self, name: str) -> str:
         """The first value that is not empty, else ""."""
-        return next((value for value in self.fields.get(name, ()) if value), "")
+        for value in self.fields.get(name, ()):
+            if value:
+                return value
+        return ""
 
 
 def split(raw: bytes, start: int, end: int) -> Block:
@@ -62,8 +66,11 @@ def split(raw: bytes, start: int, end: int) -> Block:
     if stop - start > BLOCK_LIMIT:
         stop = start + BLOCK_LIMIT
         defects.append("header block too long")
-    lines = raw[start:stop].decode("latin-1").split("\n")
-    fields, offset = _collect(lines, defects)
+    text = raw[start:stop].decode("latin-1")
+    regular = _regular(text)
+    if regular is not None:
+        return Block(regular, body, defects)
+    fields, offset = _collect(text.split("\n"), defects)
     return Block(fields, body if offset is None else start + offset, defects)
 
 
@@ -79,6 +86,21 @@ def _blank_line(raw: bytes, start: int, end: int) -> tuple[int, int]:
     if other >= 0:
         return other, other + len(second)
     return (stop, stop + len(first)) if stop >= 0 else (end, end)
+
+
+def _regular(text: str) -> dict[str, list[str]] | None:
+    """The wanted fields of a block in which every line belongs to a field; None of any other."""
+    fields: dict[str, list[str]] = {}
+    for line in _LINE_END.split(text):
+        name, colon, value = line.partition(":")
+        if not colon or " " in name or "\n" in name:
+            return None
+        key = name.rstrip().lower()
+        if key in WANTED:
+            if "\n" in value:
+                value = value.replace("\n", "").replace("\r", "")
+            fields.setdefault(key, []).append(value.strip(" \t\r"))
+    return fields
 
 
 def _collect(lines: list[str], defects: list[str]) -> tuple[dict[str, list[str]], int | None]:

@@ -89,6 +89,7 @@ HOSTILE = {
     "wanted header lines": b"To: a@b\n" * 200_000,
     "folded forever": b"Subject: x\n" + b" y\n" * 500_000,
     "one header line": b"Subject: " + b"x" * 4_000_000,
+    "folded with tabs": b"X-Y:" + b"\n\t:" * 500_000 + b"\ngarbage\n\t:z",
     "garbage lines": b"garbage\n" * 300_000,
     "garbage between headers": b"garbage\nA: b\n" * 100_000,
     "raw bytes in subject": b"Subject: " + b"\xd6\xd0\xb9\xfa " * 100_000,
