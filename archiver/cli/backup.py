@@ -31,7 +31,7 @@ def command(
     Ends with 0 only when every message on every server is archived in enough stores.
     """
     from archiver.backup import Options, backup
-    from archiver.cli.verdict import complaints, exit_code, plan_table, result_table, verdict
+    from archiver.cli.verdict import complaints, exit_code, plan_table, remarks, result_table, verdict
 
     session.accounts(accounts)
     with session.open(exclusive=True) as archive:
@@ -41,7 +41,7 @@ def command(
         click.echo(as_json(report.as_json()))
     else:
         click.echo((plan_table if dry_run else result_table)(report.accounts))
-    for line in complaints(report):
+    for line in (*remarks(report), *complaints(report)):
         click.echo(one_line(line), err=True)
     click.echo(verdict(report), err=json_)
     finish(exit_code(report))

@@ -94,7 +94,12 @@ def _accept_everywhere(command: click.Command) -> None:
             option.hidden = True
             command.params.append(option)
         for sub in getattr(command, "commands", {}).values():
+            sub.short_help = sub.short_help or _first_sentence(sub.help or "")  # click cuts at a width, in mid-sentence
             _accept_everywhere(sub)
+
+
+def _first_sentence(text: str) -> str:
+    return f"{' '.join(text.split()).partition('. ')[0].rstrip('.')}."
 
 
 @click.group(
@@ -122,12 +127,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has left; nothing more can be said to it
         return 1
     except (KeyboardInterrupt, click.Abort):
-        return _say("interrupted; what was committed is safe, the next run goes on", "", INTERRUPTED)
+        return _say("interrupted; nothing is lost, the same command goes on from here", "", INTERRUPTED)
     except Terminated:
-        return _say("ended by SIGTERM; what was committed is safe, the next run goes on", "", TERMINATED)
+        return _say("ended by SIGTERM; nothing is lost, the same command goes on from here", "", TERMINATED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return 2
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "mailark"
-        return _say(error.format_message(), f"{where} --help", 2)
+        return _say(error.format_message(), _usage_hint(error), 2)
     except click.ClickException as error:
         return _say(error.format_message(), "", 2)
     except MailarkError as error:
@@ -135,6 +142,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         text = f"unexpected {type(error).__name__}: a defect of Mailark"
         return _failed(error, text, "run again with --debug to see where", 1, session.debug)
+
+
+def _usage_hint(error: click.UsageError) -> str:
+    """Where to read on; a word of a query that a shell took for an option is shown as the query says it, too."""
+    if error.ctx is None:
+        return "mailark --help"
+    takes_query = any(param.name == "query" for param in error.ctx.command.params)
+    if takes_query and isinstance(error, click.NoSuchOption) and not error.option_name.startswith("--"):
+        return f"to leave a word out, write NOT before it, or quote the whole query; or {error.ctx.command_path} --help"
+    return f"{error.ctx.command_path} --help"
 
 
 def _failed(error: Exception, text: str, hint: str, code: int, debug: bool) -> int:

@@ -72,19 +72,24 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
+WIDEST = 60
+"""Columns that a cell may claim for its whole column; a longer one moves the rest of its own line only."""
+
+
 def table(
     titles: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = (), stretch: int | None = None
 ) -> str:
     """An aligned table; `numbers` are columns set to the right, `stretch` is the one cut to fit a terminal."""
     lines = [[one_line(cell) for cell in row] for row in (titles, *rows)]
-    widths = [max(width(row[column]) for row in lines) for column in range(len(titles))]
+    widths = [max(min(width(row[column]), WIDEST) for row in lines) for column in range(len(titles))]
     if stretch is not None and sys.stdout.isatty():
         spare = shutil.get_terminal_size().columns - sum(widths) - 2 * (len(widths) - 1)
         widths[stretch] = max(12, widths[stretch] + min(0, spare))
+        for line in lines:
+            line[stretch] = fit(line[stretch], widths[stretch])
     return "\n".join(
         "  ".join(
-            pad(fit(cell, columns), columns, right=at in numbers)
-            for at, (cell, columns) in enumerate(zip(row, widths, strict=True))
+            pad(cell, columns, right=at in numbers) for at, (cell, columns) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in lines
     )

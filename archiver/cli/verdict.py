@@ -30,6 +30,12 @@ def complaints(report: RunReport) -> Iterator[str]:
         yield _with_hint(str(report.error), report.error.hint)
 
 
+def remarks(report: RunReport) -> Iterator[str]:
+    """One line for everything an administrator should know of an account though no message is missing."""
+    for account in report.accounts:
+        yield from (f"note: {account.account}: {note}" for note in account.notes)
+
+
 def _names(folder: FolderReport) -> Iterator[str]:
     """The failed messages by name; all of them are in `--json` and in `status`."""
     for problem in folder.failed[:NAMED]:
@@ -70,6 +76,8 @@ def verdict(report: RunReport) -> str:
         f"{number(sum(len(folder.failed) for folder in folders))} failed",
         f"{new} new ({fetched})",
     ]
+    if gone := sum(folder.gone for folder in folders):
+        parts.append(f"{number(gone)} gone from the server")
     seconds = (report.ended - report.started).total_seconds()
     word = "complete" if code == 0 else f"NOT complete (exit code {code})"
     return f"{word}: {', '.join(parts)} in {seconds:.1f} s"
@@ -102,8 +110,10 @@ def result_table(accounts: tuple[AccountReport, ...]) -> str:
             number(folder.archived),
             number(len(folder.failed)),
             number(folder.new),
+            number(folder.gone),
         )
         for account in accounts
         for folder in account.folders
     ]
-    return table(("Account", "Folder", "On the server", "Archived", "Failed", "New"), rows, numbers=(2, 3, 4, 5))
+    titles = ("Account", "Folder", "On the server", "Archived", "Failed", "New", "Gone")
+    return table(titles, rows, numbers=(2, 3, 4, 5, 6))

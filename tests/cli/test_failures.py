@@ -218,7 +218,7 @@ def test_an_interrupted_run_is_gone_on_with(sandbox: Sandbox, number: signal.Sig
             _, told = process.communicate(timeout=60)
     print(f"ended {time.monotonic() - begin:.1f} s after the signal")
     assert process.returncode == code, told
-    assert told.splitlines()[-1].endswith(b"what was committed is safe, the next run goes on")
+    assert told.splitlines()[-1].endswith(b"nothing is lost, the same command goes on from here")
     assert b"Traceback" not in told
     sandbox.write_config()
     assert_next_run_completes(sandbox)

@@ -80,7 +80,7 @@ def test_a_defect_is_told_without_its_text_and_shown_with_debug(
 def test_ctrl_c_ends_with_130(probe: Probe, capsys: pytest.CaptureFixture[str]) -> None:
     probe(fail(KeyboardInterrupt()))
     assert main.run(["probe"]) == 130
-    assert "the next run goes on" in capsys.readouterr().err
+    assert "the same command goes on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,13 @@ def test_tables_are_aligned_in_columns_not_characters() -> None:
     assert {output.width(line) for line in lines[:3]} == {15}
 
 
+def test_a_very_long_name_widens_its_own_line_only_and_is_not_cut() -> None:
+    long = "x" * 240
+    lines = output.table(("Folder", "Messages"), [("INBOX", "8"), (long, "1")], numbers=(1,)).splitlines()
+    assert max(map(len, lines[:2])) < 80
+    assert lines[2] == f"{long}         1"
+
+
 @pytest.mark.parametrize(
     ("count", "shown"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (99_600, "100 kB"), (1_300_000_000, "1.3 GB"), (5e15, "5000.0 TB")],
