@@ -1,8 +1,7 @@
-"""The age file format: round trips, ranges, damage, limits."""
+"""The age file format: round trips, ranges, damage, memory."""
 
 from __future__ import annotations
 
-import random
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -12,41 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.errors import AuthError, ConfigError, IntegrityError, MailarkError
-from archiver.vault import age, bech32, header
-
-LOG_N = 4
-SEALED = age.CHUNK + 16
-X25519 = age.X25519Identity.generate()
-HYBRID = age.HybridIdentity.generate()
-PASSPHRASE = age.ScryptIdentity("correct horse")
-KINDS: dict[str, tuple[age.Identity, age.Recipient]] = {
-    "x25519": (X25519, X25519.recipient()),
-    "hybrid": (HYBRID, HYBRID.recipient()),
-    "scrypt": (PASSPHRASE, age.ScryptRecipient("correct horse", LOG_N)),
-}
-kinds = pytest.mark.parametrize("kind", KINDS)
-
-
-def noise(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)
-
-
-def reader(data: bytes, identity: age.Identity = X25519, **options: int) -> age.Reader:
-    return age.Reader(lambda start, size: data[start : start + size], len(data), [identity], **options)
-
-
-def refused(data: bytes, identity: age.Identity) -> bool:
-    """Whether `data` opens neither as a whole nor by its first bytes."""
-    try:
-        age.decrypt(data, [identity])
-    except (AuthError, IntegrityError):
-        return True
-    return False
-
-
-def payload_start(data: bytes) -> int:
-    return header.end(data) + 16
+from archiver.errors import AuthError, IntegrityError
+from archiver.vault import age, header
+from tests.vault.age_kinds import HYBRID, KINDS, SEALED, X25519, kinds, noise, payload_start, reader, refused
 
 
 @kinds
@@ -201,105 +168,6 @@ def test_a_chunk_of_another_file_is_refused() -> None:
     assert refused(first[: header.end(first)] + second[header.end(second) :], X25519)
 
 
-def _wrapped(*stanzas: header.Stanza, file_key: bytes = bytes(16)) -> bytes:
-    """An empty file with hand-made stanzas under a correct MAC."""
-    signed = header.write(stanzas)
-    mac = header.b64encode(age._mac(file_key, signed)).encode()
-    nonce = bytes(16)
-    payload = age._payload_cipher(file_key, nonce).encrypt(age._chunk_nonce(0, last=True), b"", None)
-    return signed + b" " + mac + b"\n" + nonce + payload
-
-
-def test_rules_for_stanzas() -> None:
-    key = bytes(16)
-    mine, other = X25519.recipient().wrap(key), age.X25519Identity.generate().recipient().wrap(key)
-    scrypt = age.ScryptRecipient("correct horse", LOG_N).wrap(key)
-    assert age.decrypt(_wrapped(mine), [X25519]) == b""
-    assert age.decrypt(_wrapped(other, mine), [X25519], max_stanzas=2) == b""
-    bad = [
-        _wrapped(other, mine),  # more than one in a pack
-        _wrapped(),
-        _wrapped(header.Stanza("X25519", (), mine.body)),
-        _wrapped(header.Stanza("X25519", (*mine.args, "x"), mine.body)),
-        _wrapped(header.Stanza("X25519", mine.args, mine.body + b"x")),
-        _wrapped(header.Stanza("X25519", mine.args, mine.body[:-1])),
-        _wrapped(header.Stanza("X25519", (mine.args[0] + "=",), mine.body)),
-        _wrapped(header.Stanza("X25519", (mine.args[0][:-2],), mine.body)),
-        _wrapped(header.Stanza("X25519", (header.b64encode(bytes(32)),), mine.body)),
-        _wrapped(mine).replace(b" X25519 ", b"  X25519 "),
-        _wrapped(mine).replace(b"-> X25519", b"->X25519"),
-        _wrapped(mine).replace(b"\n", b"\r\n", 3),
-    ]
-    for data in bad:
-        with pytest.raises(IntegrityError):
-            age.decrypt(data, [X25519])
-    for stanzas in ((scrypt, mine), (mine, scrypt), (scrypt, scrypt)):
-        for identity in (X25519, PASSPHRASE):
-            with pytest.raises(IntegrityError, match="only recipient"):
-                age.decrypt(_wrapped(*stanzas), [identity], max_stanzas=2)
-
-
-def test_lines_are_bounded() -> None:
-    mine = X25519.recipient().wrap(bytes(16))
-    for length, fits in ((4000, True), (5000, False)):
-        data = _wrapped(header.Stanza("other", ("a" * length,), b""), mine)
-        if fits:
-            assert age.decrypt(data, [X25519], max_stanzas=2) == b""
-        else:
-            with pytest.raises(IntegrityError, match="overlong"):
-                age.decrypt(data, [X25519], max_stanzas=2)
-
-
-@pytest.mark.parametrize("log_n", ["0", "04", "+4", "21", "64", "999999999999", "0x4", "-4", "4 ", "٤"])
-def test_work_factors_beyond_reason_cost_nothing(log_n: str) -> None:
-    stanza = age.ScryptRecipient("correct horse", LOG_N).wrap(bytes(16))
-    began = time.process_time()
-    data = _wrapped(stanza).replace(b" 4\n", f" {log_n}\n".encode())
-    with pytest.raises(IntegrityError):
-        age.decrypt(data, [PASSPHRASE])
-    assert time.process_time() - began < 1
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"age-encryption.org/v1",
-        b"age-encryption.org/v1\n",
-        b"age-encryption.org/v1\n---",
-        b"age-encryption.org/v1\n--- ",
-        b"age-encryption.org/v2\n-> X25519 a\n\n--- " + b"a" * 43 + b"\n",
-        b"age-encryption.org/v1\n" + b"-> a\n\n" * 2_000_000,
-        b"age-encryption.org/v1\n-> " + b"a" * 20_000_000,
-        b"age-encryption.org/v1\n-> a\n" + b"A" * 20_000_000,
-        b"age-encryption.org/v1\n-> a\n" + (b"A" * 64 + b"\n") * 300_000,
-        b"\n" * 10_000_000,
-        b"-----BEGIN AGE ENCRYPTED FILE-----\n" * 1000,
-    ],
-    ids=lambda data: repr(data[:40]) + str(len(data)),
-)
-def test_endless_headers_end_soon(data: bytes) -> None:
-    asked: list[int] = []
-
-    def source(start: int, size: int) -> bytes:
-        asked.append(size)
-        return data[start : start + size]
-
-    began = time.process_time()
-    with pytest.raises(IntegrityError):
-        age.Reader(source, len(data), [X25519])
-    assert time.process_time() - began < 1
-    assert len(asked) <= 2
-    assert sum(asked) <= header.MAX_HEADER + 4096
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=300), st.booleans())
-def test_any_bytes_are_refused_in_order(data: bytes, versioned: bool) -> None:
-    with pytest.raises(MailarkError):
-        age.decrypt(b"age-encryption.org/v1\n" + data if versioned else data, [X25519, HYBRID, PASSPHRASE])
-
-
 def test_a_source_that_gives_less_than_asked_is_noticed() -> None:
     sealed = age.encrypt(noise(200_000), [X25519.recipient()])
 
@@ -351,84 +219,3 @@ def test_memory_is_bounded() -> None:
         tracemalloc.stop()
     print(f"peak of a 128 MiB file: {peak / (1 << 20):.1f} MiB")
     assert peak < 4 << 20
-
-
-def test_who_may_share_a_file() -> None:
-    passphrase = age.ScryptRecipient("correct horse", LOG_N)
-    for together in (
-        [],
-        [X25519.recipient(), HYBRID.recipient()],
-        [passphrase, passphrase],
-        [passphrase, X25519.recipient()],
-    ):
-        with pytest.raises(ConfigError):
-            age.encrypt(b"", together)
-    other = age.HybridIdentity.generate()
-    both = age.encrypt(b"mail", [HYBRID.recipient(), other.recipient()])
-    assert [age.decrypt(both, [who], max_stanzas=2) for who in (HYBRID, other)] == [b"mail", b"mail"]
-
-
-def test_key_texts_of_the_specification() -> None:
-    """The examples in C2SP age.md."""
-    classic = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"
-    assert str(age.parse_identity(classic)) == classic
-    assert (
-        str(age.parse_identity(classic).recipient()) == "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
-    )
-    hybrid = age.parse_identity("AGE-SECRET-KEY-PQ-1XX76JRALNLXDMEW0CRK45QMCCH4X06SE84UN3VPM33W6HWDX0H3SK3ZQFR")
-    recipient = str(hybrid.recipient())
-    assert recipient.startswith(
-        "age1pq1x34nzsvr0rxjsgdn8zgyhfe8j7ceq5r9rdelkjuh3y235jzxshfg87pzf5zrqtzdxz95paef6caq5aap"
-    )
-    assert recipient.endswith("fnegrm9efhxpfqdkmhh6gjtqmwze9pyyzk3tlhl53k2ykx3qheyty7saeq0d3fzv49zc0k")
-    assert str(age.parse_recipient(recipient)) == recipient
-
-
-@pytest.mark.parametrize(
-    "text", [str(X25519), str(X25519.recipient()), str(HYBRID)], ids=["identity", "recipient", "hybrid identity"]
-)
-def test_mistyped_keys_are_refused(text: str) -> None:
-    parse = age.parse_identity if text.startswith("AGE") else age.parse_recipient
-    assert str(parse(text)) == text
-    wrong = {text[:at] + letter + text[at + 1 :] for at in range(len(text)) for letter in "aA1qQ é"} - {text}
-    for other in {*wrong, text.swapcase(), text[:-1], text + "q", text + "\n", "", "age1", text.replace("1", "11", 1)}:
-        with pytest.raises(ConfigError):
-            parse(other)
-
-
-def test_keys_of_the_wrong_kind_or_size_are_refused() -> None:
-    for text in (
-        bech32.encode("age", bytes(31)),
-        bech32.encode("age1pq", bytes(1215)),
-        bech32.encode("ssh", bytes(32)),
-    ):
-        with pytest.raises(ConfigError):
-            age.parse_recipient(text)
-        with pytest.raises(ConfigError):
-            age.parse_identity(text.upper())
-    with pytest.raises(ConfigError):  # coefficients beyond the modulus (FIPS 203 section 7.2)
-        age.parse_recipient(bech32.encode("age1pq", b"\xff" * 1216))
-
-
-def test_other_spellings_of_the_same_bech32_are_refused() -> None:
-    right = bech32.encode("age", bytes(32))
-    letters = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-    values = [letters.index(letter) for letter in right.removeprefix("age1")[:-6]]
-    values[-1] |= 1  # a bit that belongs to no byte
-    check = bech32._checksum([*bech32._expand("age"), *values, 0, 0, 0, 0, 0, 0]) ^ 1
-    values += [check >> shift & 31 for shift in range(25, -1, -5)]
-    for text in ("age1" + "".join(letters[value] for value in values), right.capitalize(), right + "\u0130"):
-        with pytest.raises(ConfigError):
-            bech32.decode(text)
-
-
-@given(st.binary(max_size=200), st.text("abcdefghijk-", min_size=1, max_size=20))
-def test_bech32_round_trip(data: bytes, prefix: str) -> None:
-    assert bech32.decode(bech32.encode(prefix, data)) == (prefix, data)
-    assert bech32.decode(bech32.encode(prefix, data).upper()) == (prefix, data)
-
-
-def test_no_secret_in_a_repr() -> None:
-    shown = repr([X25519, HYBRID, PASSPHRASE, X25519.recipient()])
-    assert "correct horse" not in shown
-    assert str(X25519)[20:] not in shown

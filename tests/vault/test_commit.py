@@ -1,19 +1,14 @@
-"""The commit protocol: every schedule of up to three faults, mutants that must be caught, and real threads."""
+"""What the commit protocol does with stores that are down, damaged, new or wiped."""
 
 from __future__ import annotations
 
 import hashlib
 import random
 import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from archiver.errors import ConfigError, IntegrityError, QuotaError, StoreError
 from archiver.monitor import Silent
@@ -21,181 +16,9 @@ from archiver.stores.faulty import Fault, FaultyStore, When
 from archiver.stores.interface import Store
 from archiver.stores.local import LocalStore
 from archiver.stores.memory import MemoryStore
-from archiver.vault.commit import Commit, Outcome, Staged, furnish
-from archiver.vault.manifest import FIRST_PREV, Manifest, ObjectRef, sign
-from tests.vault.commit_model import (
-    AllAtOnce,
-    BrokenError,
-    Clock,
-    CrashError,
-    Disk,
-    Explorer,
-    InTurn,
-    ModelJournal,
-    OneAfterAnother,
-    ParallelThreads,
-    Pushes,
-    SentAhead,
-    Threads,
-    check_always,
-    check_in_the_end,
-    object_of,
-    record_tonight,
-    run_night,
-    seal,
-    seal_tonight,
-)
-
-
-def push(stores: Sequence[Store], copies: int, journal: ModelJournal, monitor: Silent) -> Outcome:
-    """A run's delivery of what is recorded."""
-    return Threads(stores, copies, journal, monitor).run()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("order", "faults"), [(OneAfterAnother, 2), (AllAtOnce, 2), (InTurn, 3)])
-def test_no_schedule_of_few_faults_breaks_the_protocol(order: type[OneAfterAnother], faults: int) -> None:
-    began = time.monotonic()
-    explorer = Explorer(order)
-    counts = [explorer.explore(most) for most in range(faults + 1)]
-    print(
-        f"{order.__name__}: {counts} schedules of at most 0, 1 ... faults, {explorer.runs} runs, "
-        f"{time.monotonic() - began:.1f} s, 0 violations"
-    )
-    assert counts[-1] >= {2: 8_000, 3: 600_000}[faults]
-
-
-@pytest.mark.slow
-def test_no_schedule_breaks_it_when_packs_are_sent_ahead_of_their_commit() -> None:
-    explorer = Explorer(SentAhead, seal_tonight)
-    counts = [explorer.explore(most) for most in range(3)]
-    print(f"sent ahead: {counts} schedules of at most 0, 1, 2 faults, {explorer.runs} runs, 0 violations")
-    assert counts[-1] >= 8_000
-
-
-class TakenForBrought(SentAhead):
-    """Mutant: takes a pack that is sent ahead for there, though it failed."""
-
-    def put_object(self, store: Store, staged: Staged) -> None:
-        try:
-            super().put_object(store, staged)
-        finally:
-            self.ahead.brought(store.url, staged.name)
-
-
-def test_a_pack_that_was_not_brought_is_missed() -> None:
-    with pytest.raises(BrokenError):
-        Explorer(TakenForBrought, seal_tonight).explore(1)
-
-
-class ManifestFirst(OneAfterAnother):
-    """Mutant: shows the manifest before its objects are there."""
-
-    def put_commit(self, store: Store, commit: Commit) -> Iterator[None]:
-        self.put_manifest(store, commit)
-        yield
-        for staged in commit.objects:
-            self.put_object(store, staged)
-            yield
-
-
-class ManifestAmong(OneAfterAnother):
-    """Mutant: sends the manifest side by side with the objects, and it overtakes the last one."""
-
-    def put_commit(self, store: Store, commit: Commit) -> Iterator[None]:
-        for staged in commit.objects[:-1]:
-            self.put_object(store, staged)
-            yield
-        self.put_manifest(store, commit)
-        yield
-        self.put_object(store, commit.objects[-1])
-
-
-class FailureForgotten(AllAtOnce):
-    """Mutant: sends the manifest though one of the objects under way has failed."""
-
-    def put_objects(self, store: Store, objects: Sequence[Staged]) -> Iterator[None]:
-        with suppress(StoreError):
-            yield from super().put_objects(store, objects)
-
-
-class CursorEarly(OneAfterAnother):
-    """Mutant: takes one store less for enough."""
-
-    def close(self, commit: Commit) -> None:
-        self.copies -= 1
-        super().close(commit)
-        self.copies += 1
-
-
-class ConfirmEarly(OneAfterAnother):
-    """Mutant: takes a commit for held before its manifest is there."""
-
-    def put_commit(self, store: Store, commit: Commit) -> Iterator[None]:
-        self.journal.confirm(commit.seq, store.url)
-        self.close(commit)
-        yield from super().put_commit(store, commit)
-
-
-class Unordered(OneAfterAnother):
-    """Mutant: sends the newest commit first, and does not look what comes before it."""
-
-    def waiting(self, store: Store) -> list[Commit]:
-        return super().waiting(store)[::-1]
-
-    def deliver(self, store: Store, commit: Commit) -> Iterator[None]:
-        yield from self.put_commit(store, commit)
-
-
-def seal_again(disk: Disk, night: int, journal: ModelJournal) -> None:
-    """Mutant: after a crash, seals anew what was recorded and not settled."""
-    for seq in sorted(disk.commits):
-        if seq > disk.cursor:
-            journal.record(seal(disk, seq))
-    record_tonight(disk, night, journal)
-
-
-@pytest.mark.parametrize(
-    "mutant", [ManifestFirst, ManifestAmong, FailureForgotten, CursorEarly, ConfirmEarly, Unordered]
-)
-def test_a_mutant_of_the_push_is_caught(mutant: type[OneAfterAnother]) -> None:
-    with pytest.raises(BrokenError) as caught:
-        Explorer(mutant).explore(2 if mutant is Unordered else 1)
-    print(f"{mutant.__name__}: {caught.value}")
-
-
-def test_sealing_again_is_caught() -> None:
-    with pytest.raises(BrokenError) as caught:
-        Explorer(OneAfterAnother, seal_again).explore(1)
-    print(f"seal again: {caught.value}")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("threads", [Threads, ParallelThreads])
-def test_random_faults_in_real_threads(threads: Pushes) -> None:
-    """The threads of the product itself: any number of faults in any night, then two nights without."""
-    faults = 0
-    for seed in range(400):
-        rng = random.Random(seed)
-        disk = Disk()
-        for night in (1, 2, 3):
-            for _ in range(3):
-                plan = tuple(
-                    (number, Fault(rng.choice([When.BEFORE, When.AFTER]), rng.choice([None, CrashError()])))
-                    for number in range(1, 40)
-                    if rng.random() < 0.1
-                )
-                faults += len(plan)
-                run_night(disk, night, plan, threads)
-                check_always(disk)
-        run_night(disk, 3, (), threads)
-        run_night(disk, 3, (), threads)
-        check_in_the_end(disk, 3)
-    print(f"{threads.__name__}: 400 histories, {faults} faults planned")
-
-
-def journal_with(*commits: Commit) -> ModelJournal:
-    return ModelJournal(Disk(commits={commit.seq: commit for commit in commits}), Clock())
+from archiver.vault.commit import Commit, Staged, furnish
+from tests.vault.commit_model import Disk, object_of, seal
+from tests.vault.commits import chain, everything, journal_with, on_put, push
 
 
 @pytest.fixture
@@ -259,12 +82,6 @@ def test_a_different_manifest_is_a_hard_stop() -> None:
     assert journal.disk.cursor == 0
 
 
-def on_put(inner: Store, *faults: Fault) -> FaultyStore:
-    """The store with these faults at its next puts, one each."""
-    coming = iter(faults)
-    return FaultyStore(inner, lambda operation, name: next(coming, None) if operation == "put_if_absent" else None)
-
-
 def test_half_an_object_and_half_a_manifest_are_replaced() -> None:
     """A store that is not atomic leaves halves behind: the next push puts the whole in their place."""
     [commit] = chain(1)
@@ -313,23 +130,6 @@ def test_objects_no_longer_in_the_spool_come_from_another_store(tmp_path: Path) 
         outcome = push([spoiled, whole, empty], 1, journal_with(commit), Silent())
         assert [s.lacks for s in outcome.stores] == [(1,), (), ()]
         assert empty.get(kept.name) == body
-
-
-def chain(length: int) -> list[Commit]:
-    """Commits with real, signed and chained manifests, one object each."""
-    key, prev, commits = Ed25519PrivateKey.generate(), FIRST_PREV, []
-    for seq in range(1, length + 1):
-        staged = object_of(b"object of commit %d" % seq)
-        ref = ObjectRef(staged.sha256, staged.size, staged.name)
-        manifest = Manifest("a" * 32, "b" * 16, seq, prev, datetime(2026, 1, 1, tzinfo=UTC), 0, "0" * 64, (ref,))
-        data = sign(manifest, key)
-        prev = hashlib.sha256(data).hexdigest()
-        commits.append(Commit(seq, manifest.name, data, (staged,)))
-    return commits
-
-
-def everything(commits: list[Commit]) -> dict[str, bytes]:
-    return {c.name: c.manifest for c in commits} | {o.name: o.data or b"" for c in commits for o in c.objects}
 
 
 def test_a_new_store_gets_everything_that_came_before_from_the_others() -> None:

@@ -20,7 +20,7 @@ from archiver.stores.paced import Bucket, PacedStore
 from archiver.vault.commit import Commit
 from archiver.vault.delivery import Delivery
 from tests.vault.commit_model import Clock, Disk, ModelJournal, object_of, seal
-from tests.vault.test_commit import chain
+from tests.vault.commits import chain
 
 
 class Gate(MemoryStore):
