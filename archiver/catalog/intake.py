@@ -29,15 +29,17 @@ CHUNK = 4000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
+# FTS5 empties its write buffer before every statement that SQLite may have to undo alone, such as one with RETURNING;
+# these here leave it alone, so that it is written when it is full.
 _MESSAGE = """
-    INSERT INTO messages (id, pack, size, moment, date, message_id, subject, senders, recipients, attachments, verdicts)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET
-        pack = excluded.pack, size = excluded.size, moment = coalesce(excluded.moment, moment), date = excluded.date,
-        message_id = excluded.message_id, subject = excluded.subject, senders = excluded.senders,
-        recipients = excluded.recipients, attachments = excluded.attachments, verdicts = excluded.verdicts
-    WHERE pack IS NULL
-    RETURNING number"""
+    INSERT OR IGNORE INTO messages
+    (id, pack, size, moment, date, message_id, subject, senders, recipients, attachments, verdicts)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_STUBBED = "SELECT number FROM messages WHERE id = ? AND pack IS NULL"
+_FILL = """
+    UPDATE messages SET pack = ?2, size = ?3, moment = coalesce(?4, moment), date = ?5, message_id = ?6, subject = ?7,
+        senders = ?8, recipients = ?9, attachments = ?10, verdicts = ?11
+    WHERE id = ?1"""
 _TEXT = "INSERT INTO texts (rowid, subject, sender, recipient, cc, filename, text) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _EPOCH = """
     INSERT INTO epochs (folder, epoch, uidvalidity, seen) VALUES (?, ?, ?, ?)
@@ -109,12 +111,19 @@ class Intake:
         yield CertificateEntry, self._certificates
 
     def _messages(self, entries: list[MessageEntry]) -> None:
-        """Texts go in one after another, as FTS5 empties its write buffer whenever another table is written between."""
-        new: list[tuple[int, MessageEntry]] = []
-        for entry in entries:
-            rows: Iterable[Any] = self._connection.execute(_MESSAGE, self._message(entry))
-            new.extend((number, entry) for (number,) in rows)
+        new = ((number, entry) for entry in entries if (number := self._taken(self._message(entry))) is not None)
         self._connection.executemany(_TEXT, ((number, *_texts(entry)) for number, entry in new))
+
+    def _taken(self, row: tuple[object, ...]) -> int | None:
+        """The number of a message that was not known, or only by its places; None of any other."""
+        self._connection.execute(_MESSAGE, row)
+        if self._connection.changes():
+            return self._connection.last_insert_rowid()
+        stub = self._connection.execute(_STUBBED, row[:1]).fetchone()
+        if stub is None:
+            return None
+        self._connection.execute(_FILL, row)
+        return int(stub[0])
 
     def _message(self, entry: MessageEntry) -> tuple[object, ...]:
         attachments = [(one.name, one.type, one.size) for one in entry.attachments]

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from typing import Literal
 
 VERSION = 1
 """Of what this module makes; a catalog whose index was made by another version is filled anew."""
@@ -32,26 +33,47 @@ _PAIRED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
     "\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3041-\u3096\u3099-\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"
     "\u3105-\u312f\u3131-\u318e\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff"
-    "\u1100-\u11ff\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+    "\u1100-\u11ff\uf900-\ufaff"
 )
-_RUNS = re.compile(f"([{_PAIRED}]+(?:\r?\n[{_PAIRED}]+)*)")
-_COMPATIBLE = re.compile(  # whatever NFKC changes into letters or digits; a test compares it with all of Unicode
-    "["
+_PAIRED_ASTRAL = "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+_COMPATIBLE = (  # whatever NFKC changes into letters or digits; a test compares it with all of Unicode
     "\u00aa\u00b2\u00b3\u00b5\u00b9\u00ba\u00bc-\u00be\u0132-\u0133\u017f\u01c4-\u01cc\u01f1-\u01f3\u02b0-\u02b8\u02e0-\u02e4"
     "\u037a\u03d2-\u03d4\u03f2\u03f9\u0675-\u0678\u0e33\u0eb3\u0edc\u0edd\u1d2c-\u1d6a\u1d78\u1d9b-\u1dbf\u1e9a-\u1e9b"
     "\u2070-\u209c\u2100-\u2189\u2460-\u24ff\u2c7c\u2c7d\u2d6f\u2e80-\u2fdf\u3038-\u303a\u309b\u309c\u309f\u30ff"
     "\u3131-\u318e\u3192-\u319f\u3200-\u33ff\ua69c\ua69d\ua770\ua7f2-\ua7f9\uab5c-\uab69\uf900-\ufaff"
     "\ufb00-\ufdfb\ufe70-\ufefc\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc"
+)
+_COMPATIBLE_ASTRAL = (
     "\U00010781-\U000107ba\U0001d400-\U0001d7ff\U0001e030-\U0001e06d\U0001ee00-\U0001eebb\U0001f100-\U0001f251"
     "\U0001fbf0-\U0001fbf9\U0002f800-\U0002fa1f"
-    "]+"
 )
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670]+")
-_FOREIGN = re.compile(r"[^\x00-\x7f]+")
+_FOREIGN = re.compile(r"([^\x00-\x7f]+)")
+_STOPS = "，。、：；！？（）“”"
+"""Separators so frequent that they are replaced one after another first: a pattern takes five times as long."""
 _SEPARATORS = re.compile("[^\\w\u0900-\u0dff\u0f00-\u0fff\u1a00-\u1bff\ua800-\uabff]+")
 _OPAQUE = re.compile(f"[A-Za-z0-9+/=_%~-]{{{RUN_LIMIT + 1},}}")
 _BASE64 = re.compile(r"(?:^[A-Za-z0-9+/=]{60,100}\r?\n){8,}", re.MULTILINE)
-_BLANK_THIRD = b"\0\0\0\0\0\0\0\0 \0\0\0"
+
+
+def _changed(compatible: str) -> re.Pattern[str]:
+    return re.compile(f"[{compatible}]+")
+
+
+def _runs(paired: str) -> re.Pattern[str]:
+    return re.compile(f"([{paired}]+(?:\r?\n[{paired}]+)*)")
+
+
+_CHANGED = (_changed(_COMPATIBLE), _changed(_COMPATIBLE + _COMPATIBLE_ASTRAL))
+_RUNS = (_runs(_PAIRED), _runs(_PAIRED + _PAIRED_ASTRAL))
+"""For texts without and with characters beyond U+FFFF: `re` tries each range above it one by one."""
+
+_Laid = tuple[str, Literal["H", "I"], bytes]
+_LAID: tuple[_Laid, _Laid] = (
+    ("utf-16-le", "H", b"\0\0\0\0 \0"),
+    ("utf-32-le", "I", b"\0\0\0\0\0\0\0\0 \0\0\0"),
+)
+"""For the same: encoding, format of a character, room for two of them and a space."""
 
 
 def indexed(text: str) -> str:
@@ -59,7 +81,7 @@ def indexed(text: str) -> str:
     pieces = _pieces(text[:TEXT_LIMIT])
     if len(pieces) > 1:
         pieces[1::2] = _pairs(pieces[1::2])
-    return "".join(pieces)
+    return " ".join(pieces)
 
 
 def phrase(text: str) -> tuple[str, bool] | None:
@@ -74,7 +96,7 @@ def phrase(text: str) -> tuple[str, bool] | None:
     if pieces[1:]:
         pieces[1::2] = _pairs(pieces[1::2])
     pairs = " ".join(map(str.__add__, last, last[1:]))
-    return f"{''.join(pieces)} {pairs or last}", not pairs
+    return f"{' '.join(pieces)} {pairs or last}", not pairs
 
 
 def _pieces(text: str) -> list[str]:
@@ -82,21 +104,30 @@ def _pieces(text: str) -> list[str]:
     text = text.replace("\0", " ")
     if text.isascii():
         return [_clipped(text)]
-    text = _COMPATIBLE.sub(_nfkc, unicodedata.normalize("NFC", text))
-    pieces = _RUNS.split(text)
+    text = unicodedata.normalize("NFC", text)
+    text = _CHANGED[_astral(text)].sub(_nfkc, text)
+    pieces = _RUNS[_astral(text)].split(text)
     others = "\0".join(pieces[::2])
+    for stop in _STOPS if not others.isascii() else "":
+        others = others.replace(stop, " ")
     if not others.isascii():
-        others = _FOREIGN.sub(_foreign, others)
+        parts = _FOREIGN.split(others)
+        parts[1::2] = map(_foreign, parts[1::2])
+        others = "".join(parts)
     pieces[::2] = _clipped(others).split("\0")
     return pieces
+
+
+def _astral(text: str) -> bool:
+    """Whether a character is beyond U+FFFF."""
+    return len(text.encode("utf-16-le", "surrogatepass")) > 2 * len(text)
 
 
 def _nfkc(found: re.Match[str]) -> str:
     return unicodedata.normalize("NFKC", found[0])
 
 
-def _foreign(found: re.Match[str]) -> str:
-    text = found[0]
+def _foreign(text: str) -> str:
     return _folded(text) if len(text) > WORD_LIMIT else _remembered(text)
 
 
@@ -117,15 +148,16 @@ def _clipped(text: str) -> str:
 
 
 def _pairs(runs: list[str]) -> list[str]:
-    """Each run as overlapping pairs and its last character, all runs at once (a loop takes five times as long).
+    """Each run as overlapping pairs and its last character, all runs at once (a loop takes three times as long).
 
     The runs are joined by NUL and every character is laid out as (itself, its successor, space). Where runs meet this
     gives NUL space NUL and the first character of the next run alone, which is dropped.
     """
     joined = "\0".join(("", *runs, "")).replace("\r", "").replace("\n", "")
-    source = memoryview(joined.encode("utf-32-le", "replace")).cast("I")
-    laid = bytearray(_BLANK_THIRD * len(source))
-    target = memoryview(laid).cast("I")
+    encoding, code, blank = _LAID[_astral(joined)]
+    source = memoryview(joined.encode(encoding, "replace")).cast(code)
+    laid = bytearray(blank * len(source))
+    target = memoryview(laid).cast(code)
     target[::3] = source
     target[1:-3:3] = source[1:]
-    return [f" {one[2:]} " for one in laid.decode("utf-32-le")[1:].split("\0 \0")[:-1]]
+    return [one[2:] for one in laid.decode(encoding)[1:].split("\0 \0")[:-1]]
