@@ -10,19 +10,18 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from archiver.amounts import parse_window
-from archiver.backup import Options, RunReport, backup
+from archiver.backup import Options, backup
 from archiver.backup.account import AccountWalk
 from archiver.backup.feed import CatalogFeed
 from archiver.backup.intake import Intake
 from archiver.catalog.process import CatalogProcess
-from archiver.config import AccountSettings
 from archiver.errors import ConfigError
 from archiver.model import Fetched, Folder, Refused, Row
 from archiver.monitor import Silent
@@ -32,49 +31,13 @@ from archiver.sources.imap import ImapSource
 from archiver.sources.limits import Limits
 from archiver.stores.faulty import Fault as StoreFault
 from archiver.stores.faulty import FaultyStore, When
-from archiver.stores.interface import Store
 from archiver.stores.local import LocalStore
 from archiver.vault.commit import furnish
 from examples.imap_grammar import Command
 from tests.kit import PASSPHRASE, archive_in, memory_stores, new_archive, settings_of
+from tests.review.world import FOLDERS, World
 from tests.servers.imap_faults import Rows
 from tests.servers.scripted import CONDSTORE, PLAIN, QRESYNC, Fault, ScriptedServer
-
-FOLDERS = 6
-
-
-@dataclass
-class World:
-    """An account with a few folders of two messages each."""
-
-    folder: Path
-    server: ScriptedServer
-    stores: Sequence[Store] = field(default_factory=memory_stores)
-    copies: int = 2
-    source: type[ImapSource] = ImapSource
-    limits: Limits = field(default_factory=lambda: Limits(attempts=2, sleep=lambda seconds: None))
-
-    def fill(self) -> None:
-        for number in range(2 * FOLDERS):
-            self.server.mailbox.append(f"Folder {number % FOLDERS}", b"Subject: %d\r\n\r\ntext\r\n" % number)
-
-    def connect(self, account: AccountSettings) -> ImapSource:
-        return self.source(account, self.limits)
-
-    def run(self, **account: int) -> RunReport:
-        settings = self.server.settings(name="a", **account)
-        with archive_in(self.folder, self.stores, [settings], self.copies) as archive:
-            return backup(archive, Options(), Silent(), connect=self.connect, indexer=archive.catalog)
-
-    def readable(self) -> set[str]:
-        """Messages that the stores give back, by the catalog of this machine."""
-        with archive_in(self.folder, self.stores, (), self.copies) as archive:
-            found = list(archive.catalog.messages())
-            return {hashlib.sha256(archive.vault.read(*one)).hexdigest() for one in found}
-
-    def wanted(self) -> set[str]:
-        boxes = self.server.mailbox.boxes.values()
-        return {hashlib.sha256(mail.body).hexdigest() for box in boxes for mail in box.mails}
 
 
 @pytest.fixture(params=[QRESYNC, CONDSTORE, PLAIN], ids=["qresync", "condstore", "plain"])
