@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from archiver.mime.charsets import Decoder
@@ -16,6 +17,8 @@ ID_LIMIT = 1_000
 _PARAMETER = re.compile(r';\s*([^\s=;"]{1,80})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)', re.DOTALL)
 _PIECE = re.compile(r"([^*]+)\*(\d{1,3})?(\*?)")
 _VALUE_LIMIT = 16 * 1024
+_USUAL_LIMIT = 128
+"""Characters of a value that is remembered: nearly all parts of nearly all messages have one of a few dozen."""
 _ID = re.compile(r"<([^<>\s]+)>")
 _DATE = re.compile(
     r"(\d{1,2})[ \t-]+([A-Za-z]{3})[A-Za-z]*\.?[ \t,-]+(\d{2,4})[ \t,]+(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:\.\d+)?"
@@ -46,18 +49,23 @@ _ZONES = {
 }
 
 
-def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
+def parse_parameters(value: str) -> tuple[str, Mapping[str, str]]:
     """The leading token in lower case, and the parameters as raw latin-1 values: `name`, `name*`, `name*0` … as
     written.
     """
-    if len(value) > _VALUE_LIMIT:
-        value = value[:_VALUE_LIMIT]
+    return _usual(value) if len(value) <= _USUAL_LIMIT else _parameters(value[:_VALUE_LIMIT])
+
+
+def _parameters(value: str) -> tuple[str, Mapping[str, str]]:
     token, semicolon, _ = value.partition(";")
     parameters: dict[str, str] = {}
     if semicolon:
         for name, raw in _PARAMETER.findall(value, len(token)):
             parameters.setdefault(name.lower(), _unquoted(raw))
     return token.strip(" \t\r\n\"'").lower(), parameters
+
+
+_usual = lru_cache(maxsize=1024)(_parameters)
 
 
 def _unquoted(raw: str) -> str:
@@ -71,7 +79,7 @@ def _unquoted(raw: str) -> str:
     return re.sub(r"\\(.)", r"\1", text) if text.isascii() and ":\\" not in text else text.replace('\\"', '"')
 
 
-def parameter(parameters: dict[str, str], name: str, decoder: Decoder) -> str:
+def parameter(parameters: Mapping[str, str], name: str, decoder: Decoder) -> str:
     """A parameter as text: RFC 2231 pieces joined as bytes before decoding, else RFC 2047 words or raw bytes."""
     plain = parameters.get(name)
     if plain is None or name + "*" in parameters:
@@ -81,7 +89,7 @@ def parameter(parameters: dict[str, str], name: str, decoder: Decoder) -> str:
     return decode_words(plain, decoder) if plain else ""
 
 
-def _pieces(parameters: dict[str, str], name: str) -> Iterable[tuple[int, bool, str]]:
+def _pieces(parameters: Mapping[str, str], name: str) -> Iterable[tuple[int, bool, str]]:
     for key, value in parameters.items():
         match = _PIECE.fullmatch(key)
         if match and match[1] == name:

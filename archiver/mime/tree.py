@@ -5,7 +5,7 @@ for.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -35,10 +35,10 @@ class Part:
     start: int
     end: int
     type: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
     encoding: str
     disposition: str
-    disposition_parameters: dict[str, str]
+    disposition_parameters: Mapping[str, str]
     content_id: str
     group: int
     related: bool
