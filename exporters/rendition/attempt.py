@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from archiver.mime import Parsed, parse
@@ -11,6 +12,7 @@ from exporters.interface import Outgoing
 from exporters.rendition import engine, fonts
 from exporters.rendition.clipped import Reach, reach
 from exporters.rendition.interface import Notes, Sanitised, Tier
+from exporters.rendition.invitation import Meeting, meetings
 from exporters.rendition.language import language
 from exporters.rendition.page import Body, document, note_lines
 from exporters.rendition.runs import breakable
@@ -50,6 +52,7 @@ class _Read:
     parsed: Parsed
     language: str
     partly: bool
+    meetings: Sequence[Meeting]
 
     def html(self, body: Body, notes: Notes, tier: Tier) -> str:
         """The whole document."""
@@ -60,7 +63,7 @@ class _Read:
             lines.append(Wording(self.language).sentence("versions"))
         if self.partly:
             lines.append(Wording(self.language).sentence("partly"))
-        return document(self.message, self.parsed, self.language, body, lines)
+        return document(self.message, self.parsed, self.language, body, lines, self.meetings)
 
     def differs(self, tier: Tier) -> bool:
         """Whether the body has another version, which says what is not shown."""
@@ -92,7 +95,9 @@ def _read(message: Outgoing) -> _Read:
     partly = len(message.raw) > HUGE
     raw = bytes(message.raw[:HUGE])
     parsed = parse(raw, truncated=partly)
-    return _Read(message, parsed, language(f"{parsed.subject}\n{parsed.text[:50_000]}", raw), partly)
+    invited = meetings(parsed.attachments)
+    told = "\n".join(f"{meeting.subject} {meeting.where}" for meeting in invited)
+    return _Read(message, parsed, language(f"{parsed.subject}\n{told}\n{parsed.text[:50_000]}", raw), partly, invited)
 
 
 def _one(shown: list[tuple[str, str]]) -> str:

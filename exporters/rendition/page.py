@@ -1,4 +1,4 @@
-"""The page around a message: header block, notes, the body between two rules, the list of attachments.
+"""The page around a message: header block, notes, meetings, the body between two rules, the list of attachments.
 
 What stands in the message cannot alter it: the body is one box, and template.css reaches the page's own parts only by
 child steps from `body`.
@@ -18,6 +18,8 @@ from archiver.model import Address, Verdict
 from exporters.interface import Outgoing
 from exporters.rendition import fonts
 from exporters.rendition.interface import Notes, Tier
+from exporters.rendition.invitation import Meeting
+from exporters.rendition.invitation_block import invitation_block
 from exporters.rendition.runs import Signs, breakable
 from exporters.rendition.wording import Wording
 
@@ -45,7 +47,14 @@ class Body:
     kind: str = "html"
 
 
-def document(message: Outgoing, parsed: Parsed, language: str, body: Body, notes: Sequence[str]) -> str:
+def document(
+    message: Outgoing,
+    parsed: Parsed,
+    language: str,
+    body: Body,
+    notes: Sequence[str],
+    meetings: Sequence[Meeting] = (),
+) -> str:
     """A whole HTML document; `notes` are our own sentences about this rendition."""
     words = Wording(language)
     subject = parsed.subject[:_SUBJECT]
@@ -53,6 +62,7 @@ def document(message: Outgoing, parsed: Parsed, language: str, body: Body, notes
     return (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8"><title>{_attribute(subject)}</title>{date}'
         f"<style>{_DEFAULTS}{body.style}</style></head><body>{_header(message, parsed, words, notes)}"
+        f"{invitation_block(meetings, words, _text, _address)}"
         f'<main class="{body.kind}">{body.html}</main>{_footer(parsed.attachments, words)}</body></html>'
     )
 

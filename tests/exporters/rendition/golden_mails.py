@@ -8,6 +8,7 @@ from email import message_from_bytes
 from email.policy import SMTP
 
 from tests.exporters.rendition import mails
+from tests.exporters.rendition.invitations import chinese_invitation, outlook_invitation
 from tests.exporters.rendition.mails import Make, html_mail, new, text_mail
 
 _BOUNDARY = re.compile(rb"={15}\d+==")
@@ -72,6 +73,8 @@ _KEPT: tuple[Make, ...] = (
     table_in_text,
     forwarded,
     hebrew,
+    outlook_invitation,
+    chinese_invitation,
 )
 
 
