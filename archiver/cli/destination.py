@@ -86,13 +86,18 @@ def recipients_of(keys: Sequence[str], files: Sequence[Path]) -> list[Recipient]
 
 
 def description(form: Form, options: Options, query: str, hits: Iterable[Hit]) -> list[str]:
-    """Everything that decides what is in the export, for `sealed_name`."""
+    """Everything that decides what is in the export, for `sealed_name`. What is produced in volumes tells no flags:
+    that somebody has read a message since makes it no other one.
+    """
     told = [f"{name}={_value(value)}" for name, value in sorted(options.items()) if name not in _NOT_ASKED]
-    places = (
-        repr((hit.id, [(place.account, place.folder, place.flags, str(place.date)) for place in hit.places]))
-        for hit in hits
-    )
-    return [form.name, query, *told, *places]
+    return [form.name, query, *told, *(repr((hit.id, _places(hit, flags=not form.volumes))) for hit in hits)]
+
+
+def _places(hit: Hit, *, flags: bool) -> list[tuple[object, ...]]:
+    return [
+        (place.account, place.folder, *((place.flags,) if flags else (place.epoch, place.uid)), str(place.date))
+        for place in hit.places
+    ]
 
 
 @contextmanager
@@ -124,7 +129,8 @@ def handed_to(place: Destination, archive: Archive, form: Form, asked: Sequence[
             carrier = Sealed(place.shelf, place.recipients, known, work.folder, volumes=volumes)
         there = isinstance(carrier, Sealed) and carrier.there()
         yield None if there else Handover(folder, carrier, volumes=volumes)
-        work.done = not carrier.carried.failed
+        carried = carrier.carried
+        work.done = not carried.failed or not (carried.sent or carried.there)  # else a part of it lies there
 
 
 @contextmanager
