@@ -10,20 +10,15 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from archiver.stores.s3_place import parse_place
+from tests.cli.places import QUERY, Later, contents, in_bucket, left, plain, unsealed
 from tests.cli.sandbox import PROGRAM, Done, Sandbox
 from tests.servers import rclone_s3 as rclone_server
 from tests.servers.drive import DriveServer
-from tests.servers.s3_faults import Answer, Hang, Request, S3Proxy
-
-QUERY = ("export", "from:anna", "--format")
-MESSAGES = 6
+from tests.servers.s3_faults import Hang, S3Proxy
 
 
 @pytest.fixture
@@ -31,15 +26,6 @@ def backed_up(sandbox: Sandbox) -> Sandbox:
     sandbox.init()
     assert sandbox.run("backup").code == 0
     return sandbox
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[tuple[rclone_server.RcloneS3, S3Proxy]]:
-    """A server of buckets, and the proxy before it."""
-    if reason := rclone_server.missing():
-        pytest.skip(reason)
-    with rclone_server.RcloneS3() as server, S3Proxy(server.port) as proxy:
-        yield server, proxy
 
 
 @pytest.fixture
@@ -63,47 +49,6 @@ def key(tmp_path: Path) -> tuple[str, Path]:
     subprocess.run(["age-keygen", "-o", tmp_path / "key.txt"], check=True, capture_output=True)
     done = subprocess.run(["age-keygen", "-y", tmp_path / "key.txt"], check=True, capture_output=True, text=True)
     return done.stdout.strip(), tmp_path / "key.txt"
-
-
-@dataclass
-class Later(Answer):
-    """Strikes from the eleventh request on."""
-
-    passed: int = 0
-
-    def wants(self, request: Request) -> bool:
-        self.passed += request.method == self.method
-        return self.passed > 10 and super().wants(request)
-
-
-def in_bucket(server: rclone_server.RcloneS3, url: str) -> dict[str, bytes]:
-    place, client = parse_place(url), server.client()
-    listed = client.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix).get("Contents", ())
-    keys = [entry["Key"] for entry in listed]
-    return {k.removeprefix(place.prefix): client.get_object(Bucket=place.bucket, Key=k)["Body"].read() for k in keys}
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def unsealed(sealed: Path, key: Path, folder: Path) -> dict[str, bytes]:
-    folder.mkdir()
-    line = 'age -d -i "$1" "$2" | tar -x -C "$3"'
-    command = ["bash", "-eo", "pipefail", "-c", line, "sh", key, sealed, folder]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-    return contents(folder)
-
-
-def plain(sandbox: Sandbox, form: str, *options: str) -> dict[str, bytes]:
-    """The same export into a folder."""
-    assert sandbox.run(*QUERY, form, "--to", "plain", *options).code == 0
-    return contents(sandbox.home / "plain")
-
-
-def left(sandbox: Sandbox) -> list[Path]:
-    """Folders in which exports wait, and nothing should."""
-    return [path for path in (sandbox.home / "work" / "handover").iterdir() if path.is_dir()]
 
 
 def test_maildir_and_every_place(backed_up: Sandbox) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cli.places import Later, in_bucket, left
 from tests.cli.sandbox import PROGRAM, Sandbox
-from tests.cli.test_export_places import Later, in_bucket
 from tests.servers import rclone_s3 as rclone_server
 from tests.servers.s3_faults import Hang, S3Proxy
 
@@ -22,18 +21,6 @@ def backed_up(sandbox: Sandbox) -> Sandbox:
     sandbox.init()
     assert sandbox.run("backup").code == 0
     return sandbox
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[tuple[rclone_server.RcloneS3, S3Proxy]]:
-    if reason := rclone_server.missing():
-        pytest.skip(reason)
-    with rclone_server.RcloneS3() as server, S3Proxy(server.port) as proxy:
-        yield server, proxy
-
-
-def kept(sandbox: Sandbox) -> list[Path]:
-    return [path for path in (sandbox.home / "work" / "handover").iterdir() if path.is_dir()]
 
 
 def verified(there: dict[str, bytes], folder: Path) -> int:
@@ -59,11 +46,11 @@ def test_refused_then_killed_then_finished(
     proxy.faults[:] = [Later(method="PUT", status=403, code="AccessDenied", times=99)]
     done = backed_up.run(*command, seconds=300)
     assert done.code == 8, done.err
-    (folder,) = kept(backed_up)
+    (folder,) = left(backed_up)
     assert f"kept, unencrypted, for 7 days in {folder}" in done.err
     assert folder.stat().st_mode & 0o777 == 0o700
     assert backed_up.run("search", "合同").code == 0
-    assert kept(backed_up) == [folder], "another command leaves it"
+    assert left(backed_up) == [folder], "another command leaves it"
 
     hang = Hang(method="PUT", path="CASE-7_VOL002")
     proxy.faults[:] = [hang]
@@ -89,7 +76,7 @@ def test_refused_then_killed_then_finished(
     assert proxy.count("PUT") <= len(there) - len(before) + 1  # and one to see whether the service keeps conditions
     assert verified(there, tmp_path / "fetched") > 1
     assert (done.json["written"], done.json["skipped"]) == (0, 6)
-    assert kept(backed_up) == []
+    assert left(backed_up) == []
 
 
 @pytest.mark.slow
