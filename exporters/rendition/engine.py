@@ -138,13 +138,13 @@ def compose(html: str, images: Mapping[str, bytes], limit: int = 10_000) -> Layo
 
 
 def wide(times: float) -> str:
-    """CSS for pages `times` as wide and high as A4, header and footer as much larger, to be written at 1 / `times`."""
+    """CSS for pages `times` as wide and high as A4, all but the body as much larger, to be written at 1 / `times`."""
     if times == 1:
         return ""
     size = f"size: {210 * times:.2f}mm {297 * times:.2f}mm !important; font-size: {7 * times:.2f}pt !important"
     margin = f"margin: {22 * times:.2f}mm {18 * times:.2f}mm {21 * times:.2f}mm !important"
     return (
-        f"@page {{ {size}; {margin} }} body > header {{ font-size: {9 * times:.2f}pt !important }}"
+        f"@page {{ {size}; {margin} }} body > :is(header, section) {{ font-size: {9 * times:.2f}pt !important }}"
         f" body > footer {{ font-size: {8 * times:.2f}pt !important }}"
     )
 

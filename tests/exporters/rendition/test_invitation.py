@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pypdfium2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -214,3 +215,24 @@ def test_what_stands_in_a_calendar_is_text() -> None:
     page = shown(invited("x", "y", calendar_bytes(text)))
     assert "<b>bold</b> [U+202E]cod" in page
     assert "x" * 900 in page.replace(" ", "") and "x" * 1_001 not in page.replace(" ", "")
+
+
+def test_a_page_that_is_scaled_down_keeps_the_meeting_as_large_as_ever() -> None:
+    columns = "".join(f"<td width=150>Column {number}</td>" for number in range(12))
+    message = new("wide")
+    message.set_content(f"<table border=1 width=1600><tr>{columns}</tr></table>", subtype="html")
+    message.add_attachment(calendar_bytes(OUTLOOK), maintype="text", subtype="calendar")
+    heights = [
+        _height(attempt(outgoing(raw), tier).pdf)
+        for raw, tier in ((outlook_invitation(), Tier.HTML), (bytes(message), Tier.WIDE))
+    ]
+    assert heights[0] == pytest.approx(heights[1], rel=0.05)
+
+
+def _height(pdf: bytes) -> float:
+    """Of the word "Organiser", in points."""
+    document = pypdfium2.PdfDocument(pdf)
+    text = document[0].get_textpage()
+    index, _ = text.search("Organiser").get_next()
+    _, bottom, _, top = text.get_charbox(index, loose=True)
+    return float(top - bottom)
