@@ -87,8 +87,12 @@ class Archive:
 
 
 @contextmanager
-def open_archive(settings: Settings, passphrase: str, *, exclusive: bool = True) -> Iterator[Archive]:
+def open_archive(
+    settings: Settings, passphrase: str, *, exclusive: bool = True, offline: bool = False
+) -> Iterator[Archive]:
     """Open the archive; `exclusive` takes the lock that commands which change something need.
+
+    offline: no store is opened or asked, and `stores` is empty: for what this machine's own records answer.
 
     Raises AuthError for a wrong passphrase, ConfigError when there is no archive here yet, LockedError, QuotaError.
     """
@@ -107,7 +111,7 @@ def open_archive(settings: Settings, passphrase: str, *, exclusive: bool = True)
         stack.callback(state.close)
         catalog = SqliteCatalog.open(work.catalog, machine.database_key)
         stack.callback(catalog.close)
-        stores = open_stores(settings.archive.stores)
+        stores = [] if offline else open_stores(settings.archive.stores)
         vault = Vault(stores, machine.root, machine.keyring)
         yield Archive(settings, work, machine, stores, state, CommitJournal(state), catalog, vault)
 

@@ -32,7 +32,7 @@ def command(session: Session, query: tuple[str, ...], json_: bool, ids: bool, li
     if json_ and ids:
         raise click.UsageError("--json and --ids exclude each other")
     most = (None if ids or json_ else SHOWN) if limit is None else limit or None
-    with session.open(exclusive=False) as archive:
+    with session.open(exclusive=False, offline=True) as archive:
         hits = list(archive.catalog.search(" ".join(query), limit=most and most + 1, sort=sort))
     more, hits = most is not None and len(hits) > most, hits[:most]
     if json_:

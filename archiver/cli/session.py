@@ -40,11 +40,12 @@ class Session:
             raise ConfigError(f"no account named {', '.join(unknown)}; there are: {', '.join(known)}")
         return tuple(account for name, account in known.items() if not names or name in names)
 
-    def open(self, *, exclusive: bool) -> AbstractContextManager[Archive]:
-        """The archive of the settings; `exclusive` for commands that change something."""
+    def open(self, *, exclusive: bool, offline: bool = False) -> AbstractContextManager[Archive]:
+        """The archive of the settings; `exclusive` for commands that change something, `offline` for those that read
+        this machine's records alone."""
         from archiver.opening import open_archive
 
-        return open_archive(self.settings, self.passphrase(), exclusive=exclusive)
+        return open_archive(self.settings, self.passphrase(), exclusive=exclusive, offline=offline)
 
     def passphrase(self) -> str:
         """The archive's passphrase: from the configuration, else asked for at a terminal."""

@@ -29,7 +29,7 @@ def command(session: Session, max_age: float | None, json_: bool) -> None:
 
     Reads this machine's records only: no server and no store is asked.
     """
-    with session.open(exclusive=False) as archive:
+    with session.open(exclusive=False, offline=True) as archive:
         facts = _facts(archive)
     click.echo(as_json(facts) if json_ else "\n".join(_lines(facts)))
     last = facts["last_complete"] and datetime.fromisoformat(facts["last_complete"])
@@ -50,7 +50,7 @@ def _facts(archive: Archive) -> dict[str, Any]:
     names = [account.name for account in archive.settings.accounts]
     complete = [run for run in runs if run["exit_code"] == 0 and set(names) <= set(run["accounts"])]
     proofs = StateProofs(archive.state)
-    lacking = archive.journal.lacking([store.url for store in archive.stores])
+    lacking = archive.journal.lacking(archive.settings.archive.stores)
     return {
         "archive": archive.machine.archive,
         "writer": archive.machine.writer,

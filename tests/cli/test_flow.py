@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import stat
+
+import pytest
 
 from tests.cli.sandbox import PROGRAM, Sandbox, cpu_seconds, slowness
 
@@ -195,6 +198,20 @@ def test_status_tells_age_and_completeness(sandbox: Sandbox) -> None:
     ]
     assert [store["lacks"] for store in shown["stores"]] == [0, 0]
     assert sandbox.run("status", "--max-age", "0").code == 3
+
+
+def test_search_and_status_ask_no_store(sandbox: Sandbox) -> None:
+    sandbox.init()
+    sandbox.run("backup")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        url = f"s3://company/mail?endpoint=http://127.0.0.1:{silent.getsockname()[1]}&region=x"
+        sandbox.write_config(f'stores = ["first", "{url}"]\nwork = "work"\npassphrase_file = "passphrase"\n')
+        assert sandbox.run("search", "purchase", seconds=60).last == "2 messages"
+        shown = sandbox.run("status", "--json", seconds=60).json
+        assert [(store["url"], store["lacks"]) for store in shown["stores"][1:]] == [(url, 1)]
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 def test_status_is_quick(sandbox: Sandbox) -> None:
