@@ -6,9 +6,10 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 from urllib.parse import unquote, urlsplit
@@ -186,7 +187,20 @@ def _archive(table: Table, folder: Path) -> ArchiveSettings:
     dkim, servers = table.flag("dkim", True), _dns(table)
     table.finish()
     work_folder = folder / Path(work).expanduser() if work else default_work()
+    _refuse_nested(table, stores, work_folder)
     return ArchiveSettings(stores, copies, work_folder, passphrase, limit, window, wait, dkim, servers)
+
+
+def _refuse_nested(table: Table, stores: Sequence[str], work: Path) -> None:
+    """A folder within a store would be taken for the store's own, and be lost with it."""
+    places = [Path(unquote(urlsplit(url).path)) for url in stores if url.startswith("file:")]
+    own = Path(os.path.abspath(work))  # noqa: PTH100 - links stay, as in the stores
+    for outer in places:
+        for inner in places:
+            if outer in inner.parents:
+                table.wrong("stores", f"{inner} lies in the store {outer}; give it a folder beside it")
+        if outer in (own, *own.parents):
+            table.wrong("work", f"{own} lies in the store {outer}; give it a folder beside it")
 
 
 def _dns(table: Table) -> tuple[str, ...]:
@@ -282,7 +296,17 @@ def _account(table: Table, folder: Path) -> AccountSettings | None:
 def _host(table: Table, provider: str | None) -> str:
     """The host as given, else the first one of the provider's row."""
     hosts = provider_of(provider, "").hosts
-    return table.text("host", hosts[0] if hosts else "", required=not hosts)
+    host = table.text("host", hosts[0] if hosts else "", required=not hosts)
+    if "/" in host or (":" in host and not _is_ipv6(host)):
+        table.wrong("host", "is the name of the server alone; the port has a key of its own")
+    return host
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return IPv6Address(host).version == 6
+    except ValueError:
+        return False
 
 
 def _globs(table: Table, key: str) -> tuple[str, ...]:

@@ -181,5 +181,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _kind(value: object) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table", str: "empty"}
+    if isinstance(value, str):
+        return "a text" if value.strip() else "empty"
+    names = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
     return names.get(type(value), "a date")

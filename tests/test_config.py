@@ -128,6 +128,16 @@ timeout = 0
     assert "hunter2" not in told
 
 
+ACCOUNT = """[archive]
+stores = ["a"]
+[[account]]
+name = "sales"
+host = "HOST"
+user = "sales"
+password_env = "A"
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
@@ -145,6 +155,18 @@ timeout = 0
         ('[archive]\nstores = ["a"\n[account]', "line 3: not TOML"),
         ('[archive]\nstores = ["ftp://bucket"]', 'line 2: archive.stores: "ftp" is not a kind of store'),
         ('[archive]\nstores = ["a", "file://FOLDER/a"]', "line 2: archive.stores: "),
+        (
+            '[archive]\nstores = ["a", "a/b"]\nwork = "c"',
+            "line 2: archive.stores: FOLDER/a/b lies in the store FOLDER/a;",
+        ),
+        ('[archive]\nstores = ["a"]\nwork = "a"', "line 3: archive.work: FOLDER/a lies in the store FOLDER/a;"),
+        (
+            '[archive]\nstores = ["a"]\nwork = "a/work"',
+            "line 3: archive.work: FOLDER/a/work lies in the store FOLDER/a;",
+        ),
+        ('[archive]\nstores = ["a"]\ndkim = "yes"', "line 3: archive.dkim: must be true or false, not a text"),
+        (ACCOUNT.replace("HOST", "h:993"), "line 5: account.host: is the name of the server alone"),
+        (ACCOUNT.replace("HOST", "imaps://h/"), "line 5: account.host: is the name of the server alone"),
         ('[archive]\nstores = ["a"]\nupload_limit = "20MB"', 'line 3: archive.upload_limit: must be like "20MB/s"'),
         ('[archive]\nstores = ["a"]\nwindow = "22-6"', 'line 3: archive.window: must be like "22:00-06:00"'),
         ('[archive]\nstores = ["a"]\nstraggler_wait = -1', "line 3: archive.straggler_wait: must be a whole number"),
@@ -153,8 +175,13 @@ timeout = 0
 )
 def test_one_mistake_is_one_line(tmp_path: Path, text: str, part: str) -> None:
     told = mistakes(tmp_path, text.replace("FOLDER", str(tmp_path)))
-    assert part in told
+    assert part.replace("FOLDER", str(tmp_path)) in told
     assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("host", ["imap.example.com", "192.0.2.1", "2001:db8::1", "邮件.example"])
+def test_names_and_addresses_of_servers_are_taken(tmp_path: Path, host: str) -> None:
+    assert load(tmp_path, ACCOUNT.replace("HOST", host)).accounts[0].host == host
 
 
 def test_hours_and_bandwidth_of_the_nightly_run(tmp_path: Path) -> None:
