@@ -135,20 +135,20 @@ def handed_to(place: Destination, archive: Archive, form: Form, asked: Sequence[
 
 @contextmanager
 def _kept(root: Path, names: Sequence[str], *, plain: bool) -> Iterator[Kept]:
-    """The work folder of this very export; where plain mail stays in it for a while, the user is told so."""
+    """The work folder of this very export. plain: its mail lies there unencrypted; when it stays, the user is told."""
     from archiver.handover.staging import KEPT, kept
 
     digest = hashlib.sha256(json.dumps(names).encode(errors="surrogatepass")).hexdigest()[:32]
     with kept(root, digest) as work:
-        if plain and work.found:
+        if work.found:
             click.echo(f"going on with what an earlier try left in {work.folder}", err=True)
         try:
             yield work
         finally:
-            if plain and not (work.done or work.empty):
-                days = f"{KEPT / 86400:.0f} days"
-                told = f"kept, unencrypted, for {days} in {work.folder}: the same command goes on with it"
-                click.echo(told, err=True)
+            if not (work.done or work.empty):
+                what = "unencrypted" if plain else "sealed"
+                told = f"kept, {what}, for {KEPT / 86400:.0f} days in {work.folder}"
+                click.echo(f"{told}: the same command goes on with it", err=True)
 
 
 def _value(value: object) -> str:

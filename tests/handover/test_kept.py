@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from archiver.errors import LockedError
+from archiver.cli.destination import Destination, handed_to
+from archiver.cli.forms.plain import EML
+from archiver.errors import LockedError, StoreError
 from archiver.handover.carriers import FileByFile
 from archiver.handover.sealing import Sealed, sealed_name
 from archiver.handover.staging import KEPT, clear, kept, staging
@@ -114,3 +118,46 @@ def test_volumes_that_lie_there_are_not_sealed_again(tmp_path: Path) -> None:
     carrier = FileByFile(LocalShelf(tmp_path / "plain"))
     carrier.volume(1, [("VOL/a", tmp_path / "a")], ())
     assert (tmp_path / "a").exists(), "what is left of a volume is looked at by the next try"
+
+
+class Refusing(LocalShelf):
+    """A place that takes nothing, under the name of one that does."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.refuses = True
+
+    def put_if_absent(self, name: str, file: Path) -> Put:
+        if self.refuses:
+            raise StoreError(f"{self.url}: no")
+        return super().put_if_absent(name, file)
+
+
+def test_nothing_plain_of_a_sealed_export_is_kept_and_it_is_not_made_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf, handover = Refusing(tmp_path / "out"), tmp_path / "work" / "handover"
+    place = Destination(shelf, [KEY.recipient()])
+    archive = cast(Any, SimpleNamespace(work=SimpleNamespace(handover=handover)))
+
+    def export() -> bool:
+        """Whether the messages were written once more."""
+        with handed_to(place, archive, EML, ["eml", "from:anna"]) as way:
+            if way is None:
+                return False
+            way.prepare()
+            (way.folder / "mail.eml").write_bytes(b"mail")
+            way.finish(())
+        return True
+
+    with pytest.raises(StoreError):
+        export()
+    assert "kept, sealed, for 7 days" in capsys.readouterr().err
+    (left,) = (path for path in handover.rglob("*") if path.is_file() and path.name != "lock")
+    assert left.name.endswith(".tar.age.waiting") and b"mail" not in left.read_bytes()[200:]
+    sealed = left.read_bytes()
+    shelf.refuses = False
+    assert not export()
+    assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [sealed]
+    assert [path.name for path in handover.iterdir()] == ["lock"]
+    assert not export(), "it lies there now"
