@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from archiver.errors import ObjectMissingError, StoreError
+from archiver.errors import ObjectMissingError, QuotaError, StoreError
 from archiver.stores import layout, marker
 from archiver.stores.interface import Data, Stat, checked_name, checked_prefix
 from archiver.stores.marker import MARKER
@@ -65,7 +65,10 @@ class RcloneStore:
         return place == name and self._remote.put_if_absent(place, data)
 
     def get(self, name: str, start: int = 0, size: int | None = None) -> bytes:
-        return self._remote.read(self._place(name), start, size)
+        try:
+            return self._remote.read(self._place(name), start, size)
+        except QuotaError as error:  # who reads goes on with another store
+            raise StoreError(str(error), error.hint) from None
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
         """Read whole before the first is given: remotes list in no order."""

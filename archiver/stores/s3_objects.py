@@ -132,12 +132,15 @@ class Objects:
     def read(self, name: str, start: int = 0, size: int | None = None) -> bytes:
         """The range, asked for again when the connection breaks in the middle of it; empty beyond the end.
 
-        ObjectMissingError, StoreError; QuotaError for an object in a cold storage class, which is asked back.
+        ObjectMissingError; StoreError, also where the service wants to be asked more slowly, and for an object in a
+        cold storage class, which is asked back: who reads goes on with another store, or another object.
         """
         for attempt in range(ATTEMPTS):
             try:
                 with edge(self.place.url, name):
                     return self._read_once(name, start, size)
+            except QuotaError as error:
+                raise StoreError(str(error), error.hint) from None
             except StoreError as error:
                 if not was_cut(error.__cause__) or attempt == ATTEMPTS - 1:
                     raise
@@ -184,7 +187,7 @@ class Objects:
         ignored = wanted and "ContentRange" not in answer  # a service without ranges sends the whole object
         return data[start:][:size] if ignored else data
 
-    def _asked_back(self, name: str) -> QuotaError:
+    def _asked_back(self, name: str) -> StoreError:
         """Ask for an object in a cold storage class; what to raise until it can be read."""
         wish = {"Days": RESTORED_DAYS, "GlacierJobParameters": {"Tier": "Standard"}}
         try:
@@ -193,7 +196,8 @@ class Objects:
             if code_of(error) != "RestoreAlreadyInProgress":
                 raise
         text = f"{self.place.url}: {name} lies in a cold storage class and was asked for"
-        return QuotaError(text, f"Try again in 3 to 12 hours; then it can be read for {RESTORED_DAYS} days.")
+        when = f"in 3 to 12 hours it can be read, for {RESTORED_DAYS} days"
+        return StoreError(f"{text}: {when}", "Then start the same command again.")
 
 
 def _pause(attempt: int) -> None:

@@ -12,6 +12,9 @@ from archiver.stores.s3_place import Place
 
 Statement = dict[str, Any]
 
+_COLD = ("GLACIER", "DEEP_ARCHIVE")
+"""Storage classes whose objects must be asked back before they can be read (RestoreObject)."""
+
 
 def policy(place: Place, *, locks: bool = False) -> dict[str, Any]:
     """An IAM policy document (version 2012-10-17) for the credentials of a machine that archives into the place.
@@ -24,9 +27,11 @@ def policy(place: Place, *, locks: bool = False) -> dict[str, Any]:
 
 
 def _look(place: Place) -> Statement:
+    """To list below the prefix; and to be told 404 of what is not there. That takes the right to list, too (S3 API
+    reference, HeadObject), and such a request has no s3:prefix, so that a plain condition would make it 403."""
     found = _allow("ListTheArchive", ["s3:ListBucket"], _arn(place))
     if place.prefix:
-        found["Condition"] = {"StringLike": {"s3:prefix": [f"{place.prefix}*"]}}
+        found["Condition"] = {"StringLikeIfExists": {"s3:prefix": [f"{place.prefix}*"]}}
     return found
 
 
@@ -36,8 +41,10 @@ def _bucket(place: Place) -> Statement:
 
 
 def _read(place: Place) -> Statement:
-    """With what `check` needs to see whether an object is retained or held."""
+    """With what `check` needs to see whether an object is retained or held, and what asks back from a cold class."""
     actions = ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectLegalHold"]
+    if place.storage_class in _COLD:
+        actions.append("s3:RestoreObject")
     return _allow("ReadObjects", actions, f"{_arn(place)}/{place.prefix}*")
 
 

@@ -113,7 +113,7 @@ def test_the_policy_allows_to_look_read_and_add_and_nothing_else() -> None:
     }
     by_name = {statement["Sid"]: statement for statement in document["Statement"]}
     assert by_name["ListTheArchive"]["Resource"] == "arn:aws:s3:::company-mail"
-    assert by_name["ListTheArchive"]["Condition"] == {"StringLike": {"s3:prefix": ["archive/*"]}}
+    assert by_name["ListTheArchive"]["Condition"] == {"StringLikeIfExists": {"s3:prefix": ["archive/*"]}}
     assert by_name["AddObjects"]["Resource"] == "arn:aws:s3:::company-mail/archive/*"
     assert by_name["AddObjects"]["Condition"] == {"Null": {"s3:if-none-match": "false"}}
     assert by_name["HoldObjects"]["Condition"] == {"StringEquals": {"s3:object-lock-legal-hold": "ON"}}, "never lifts"
@@ -128,6 +128,11 @@ def test_the_policy_follows_the_options() -> None:
     assert "Condition" not in by_name["AddObjects"]  # other services do not know AWS's condition keys
     assert by_name["ListTheArchive"]["Resource"] == "arn:aws-cn:s3:::company-mail"
     assert by_name["UseTheKey"]["Resource"] == "arn:aws:kms:x"
+
+
+def test_the_policy_lets_ask_back_from_a_cold_class() -> None:
+    assert "s3:RestoreObject" in actions(policy(parse_place("s3://company-mail?storage_class=DEEP_ARCHIVE")))
+    assert "s3:RestoreObject" not in actions(policy(parse_place("s3://company-mail?storage_class=GLACIER_IR")))
 
 
 def test_the_command_prints_the_policy(capsys: pytest.CaptureFixture[str]) -> None:
