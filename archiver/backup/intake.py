@@ -13,6 +13,7 @@ from pathlib import Path
 
 from archiver.authenticity.checker import Checker, Examination
 from archiver.backup.drafts import Completion, Drafts, frames
+from archiver.backup.feed import BatchLines
 from archiver.backup.filling import Filling, Notes
 from archiver.backup.linking import Link, key_of
 from archiver.backup.understanding import Here, Reader, Understood
@@ -42,7 +43,8 @@ class Intake:
     """Takes messages from any number of threads; raises again in all of them what broke it in one.
 
     feed: called with each durable batch's catalog lines (documents of JSONL), in the order of the batches ·
-    signatures: checks those of new messages; None: nobody does · reader: understands them; None: the intake itself.
+    signatures: checks those of new messages; None: nobody does · reader: understands them; None: the intake itself ·
+    ahead: called with the lines of messages, without their pack, before the batch is durable to which they belong.
     """
 
     def __init__(
@@ -50,17 +52,18 @@ class Intake:
         machine: Machine,
         state: State,
         spool: Path,
-        feed: Callable[[Iterable[bytes]], None],
+        feed: Callable[[BatchLines], None],
         now: Callable[[], datetime],
         signatures: Checker | None = None,
         reader: Reader | None = None,
+        ahead: Callable[[bytes], None] | None = None,
     ) -> None:
-        self._signatures, self._reader = signatures, reader or Here()
+        self._signatures, self._reader, self._ahead = signatures, reader or Here(), ahead
         self._machine, self._batches, self._spool, self._feed, self._now = machine, Batches(state), spool, feed, now
         self._lock = threading.RLock()
         self._large = threading.Lock()
         self._broken: MailarkError | None = None
-        self._counter = 0
+        self._counter = self._seals = 0
         self._open = self._begin()
         self._notes = self._begin_notes()
 
@@ -70,13 +73,14 @@ class Intake:
         Raises QuotaError for a full disk, IntegrityError when a pack does not read back as written.
         """
         message = hashlib.sha256(fetched.body).hexdigest()
+        seals = self._seals
         fresh = not self._holds(message)
         with self._large if len(fetched.body) >= LARGE else nullcontext():
             prepared = self._prepare(message, fetched.body) if fresh else None
             examined = self._signatures.examine(fetched.body) if fresh and self._signatures is not None else None
         with self._lock:
             self._raise_if_broken()
-            fresh = prepared is not None and not self._holds(message)
+            fresh = prepared is not None and not self._holds(message, seals)
             if fresh and prepared is not None:
                 self._store(message, fetched.body, prepared)
                 if examined is not None:
@@ -131,14 +135,17 @@ class Intake:
             return split(body, lambda data: _segment_name(key, data), sha256=message), understood
         return None, understood
 
-    def _holds(self, message: MessageId) -> bool:
-        return message in self._open.claimed or self._batches.has_message(self._open.era, message)
+    def _holds(self, message: MessageId, seals: int = -1) -> bool:
+        """`seals`: how many there were when it was known that no sealed pack has the message."""
+        return message in self._open.claimed or (
+            seals != self._seals and self._batches.has_message(self._open.era, message)
+        )
 
     # -- filling the batch, under the lock
 
     def _begin(self) -> Filling:
         era = era_of(self._now())
-        return Filling(era, Batch(era))
+        return Filling(era, Batch(era), texts=Drafts(self._ahead))
 
     def _begin_notes(self) -> Notes:
         return Notes(Batch(era_of(self._now())))
@@ -198,28 +205,31 @@ class Intake:
         """Notes first: a cursor must not be durable before what its folder's listing brought."""
         filled, self._open = self._open, self._begin()
         with self._breaking():
-            completion = self._close_pack(filled)
+            verdicts = self._close_pack(filled)
         self._seal_notes()
+        record, pack = filled.record, filled.record.pack.name if filled.record.pack else ""
         with self._breaking():
-            self._make_durable(filled.record, [(filled.texts, completion), (filled.places, None)])
+            texts = filled.texts.documents(Completion(pack, verdicts))
+            self._make_durable(record, chain(texts, filled.places.documents()))
+            if record.lines:
+                self._feed(BatchLines(filled.places.documents(), pack, verdicts))
 
     def _seal_notes(self) -> None:
         notes, self._notes = self._notes, self._begin_notes()
         with self._breaking():
-            self._make_durable(notes.record, [(notes.lines, None)])
+            self._make_durable(notes.record, notes.lines.documents())
+            if notes.lines:
+                self._feed(BatchLines(notes.lines.documents()))
 
-    def _make_durable(self, batch: Batch, drafts: Sequence[tuple[Drafts, Completion | None]]) -> None:
-        """Record the batch with its lines; the catalog's feed unfolds these once more when it takes them."""
-        batch.lines = list(frames(document for lines, lack in drafts for document in lines.documents(lack)))
+    def _make_durable(self, batch: Batch, documents: Iterable[bytes]) -> None:
+        batch.lines = list(frames(documents))
         if batch:
             self._batches.record(batch)
-        if batch.lines:
-            self._feed(document for lines, lack in drafts for document in lines.documents(lack))
 
-    def _close_pack(self, filled: Filling) -> Completion | None:
-        """Seal the pack, if there is one, with the lines that rest on it; what the lines of its messages lack."""
+    def _close_pack(self, filled: Filling) -> dict[MessageId, tuple[Verdict, ...]]:
+        """Seal the pack, if there is one, with the lines that rest on it; the verdicts on its messages' signatures."""
         if filled.pack is None:
-            return None
+            return {}
         documents = chain(filled.places.documents(), self._notes.lines.documents())
         for number, document in enumerate(documents):
             filled.pack.add(f"c/{number}.jsonl", document)
@@ -227,7 +237,7 @@ class Intake:
         filled.record.pack = PackRecord(sealed.name, sealed.sha256, sealed.size, sealed.path)
         filled.record.messages = filled.messages
         filled.record.segments = sorted(filled.segments)
-        return Completion(sealed.name, self._verdicts(filled.examined))
+        return self._verdicts(filled.examined)
 
     def _verdicts(self, examined: dict[MessageId, Examination]) -> dict[MessageId, tuple[Verdict, ...]]:
         """By now DNS has answered, as a rule."""

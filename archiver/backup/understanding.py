@@ -32,6 +32,9 @@ CLOCK = 300.0
 FAILURES = 10
 """Times in a row that the process may end without having given a line; after that messages are understood here."""
 
+_UNANSWERED = 512 * 1024
+"""Bytes of messages without a line before anybody looks for lines: each look gives the interpreter's lock away."""
+
 _DIED, _SLOW = "its process died", "too much processor time"
 _KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
 """How a process ends that somebody else ended: the kernel for lack of memory, an operator."""
@@ -118,6 +121,8 @@ class ReaderProcess:
             self._held += len(job.part)
             if self._pipes is not None:
                 self._pipes.send(job.request())
+                if self._held <= _UNANSWERED:
+                    return job
             self._move(lambda: self._held <= IN_FLIGHT or len(self._jobs) == 1)
         return job
 

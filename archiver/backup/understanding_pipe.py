@@ -45,8 +45,9 @@ class Pipes:
         self._input, self._output = _opened(self._process.stdin), _opened(self._process.stdout)
 
     def send(self, pieces: Iterable[bytes]) -> None:
-        """Have these written as soon as possible."""
+        """Write what is possible at once, the rest by `exchange`."""
         self._unsent.extend(memoryview(piece) for piece in pieces if piece)
+        self._write()
 
     def exchange(self) -> tuple[list[bytes], bool]:
         """Write and read what is possible at once: (answers, whether more may come); an empty answer is none."""
