@@ -5,6 +5,7 @@ anywhere.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from archiver.mime.charsets import Decoder
 from archiver.mime.headers import decode_words, one_line
@@ -12,6 +13,8 @@ from archiver.model import Address
 
 LIMIT = 10_000
 """Addresses taken from one header."""
+_KNOWN_LIMIT = 256
+"""Characters of a value that is remembered: a mailbox has the same few people in most of its messages."""
 
 # No alternative can scan beyond the next sign that starts a token, so the whole is linear; quoted pairs are masked
 # before.
@@ -36,6 +39,19 @@ class _Mailbox:
 
 def parse_addresses(value: str, decoder: Decoder) -> tuple[Address, ...]:
     """The addresses of a raw (latin-1) header value, groups flattened, at most `LIMIT`."""
+    known = _known(value) if len(value) <= _KNOWN_LIMIT else None
+    return known if known is not None else _parsed(value, decoder)
+
+
+@lru_cache(maxsize=2048)
+def _known(value: str) -> tuple[Address, ...] | None:
+    """The addresses of a value that says the same in any message: what decodes without a defect needs nothing else."""
+    decoder = Decoder(bytes, tuple)
+    found = _parsed(value, decoder)
+    return None if decoder.defects else found
+
+
+def _parsed(value: str, decoder: Decoder) -> tuple[Address, ...]:
     out: list[Address] = []
     current = _Mailbox()
     held = ""

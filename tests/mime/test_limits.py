@@ -134,6 +134,23 @@ def test_hostile_addresses_take_linear_time(name: str) -> None:
     assert time.process_time() - started < 6
 
 
+def test_addresses_remembered_are_those_of_any_message() -> None:
+    """Bytes that need the rest of the message to be read are not remembered; what is, leaves no defect out."""
+    name = "李".encode("gbk")
+    chinese = (
+        b"To: " + name + b" <a@b>\nContent-Type: text/plain; charset=gbk\n\n" + "合同编号，请查收。".encode("gbk") * 9
+    )
+    korean = (
+        b"To: " + name + b" <a@b>\nContent-Type: text/plain; charset=euc-kr\n\n" + "계약서를 확인".encode("euc-kr") * 9
+    )
+    first = [parse(raw) for raw in (chinese, korean)]
+    again = [parse(raw) for raw in (korean, chinese)][::-1]
+    assert first == again
+    assert first[0].to[0].name == "李"
+    assert first[1].to[0].name != "李"
+    assert all(found.defects for found in first)
+
+
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
 def test_memory_stays_within_a_few_times_the_message(encoding: str) -> None:
     import base64
