@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 STALE = 3
 
+SKEW = timedelta(hours=1)
+"""How far a clock may have been put back since a run without anybody having to look."""
+
 
 @click.command()
 @click.option(
@@ -33,9 +36,13 @@ def command(session: Session, max_age: float | None, json_: bool) -> None:
         facts = _facts(archive)
     click.echo(as_json(facts) if json_ else "\n".join(_lines(facts)))
     last = facts["last_complete"] and datetime.fromisoformat(facts["last_complete"])
-    fresh = last is not None and (max_age is None or datetime.now(UTC) - last <= timedelta(hours=max_age))
     click.echo(_verdict(facts, last), err=json_)
-    finish(STALE if max_age is not None and not fresh else 0)
+    finish(STALE if max_age is not None and not is_fresh(last, max_age) else 0)
+
+
+def is_fresh(last: datetime | None, hours: float) -> bool:
+    """Whether a run was complete in these hours. One of the future proves a wrong clock, and nothing about tonight."""
+    return last is not None and -SKEW <= datetime.now(UTC) - last <= timedelta(hours=hours)
 
 
 def _facts(archive: Archive) -> dict[str, Any]:
@@ -167,11 +174,8 @@ def _verdict(facts: dict[str, Any], last: datetime | None) -> str:
 
 def _age(when: datetime) -> str:
     hours = (datetime.now(UTC) - when).total_seconds() / 3600
-    ago = (
-        f"{hours * 60:.0f} min ago"
-        if hours < 2
-        else f"{hours:.0f} h ago"
-        if hours < 72
-        else f"{hours / 24:.0f} days ago"
-    )
-    return f"{moment(when)}, {ago}"
+    if timedelta(hours=hours) < -SKEW:
+        return f"{moment(when)}, which is in the future: was this machine's clock wrong?"
+    minutes = max(0.0, hours * 60)
+    ago = f"{minutes:.0f} min" if hours < 2 else f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} days"
+    return f"{moment(when)}, {ago} ago"
