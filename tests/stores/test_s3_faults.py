@@ -215,7 +215,7 @@ def test_a_message_is_read_from_another_store_where_one_is_cold(
         with pytest.raises(StoreError, match="asked for"):
             cold.pack(pack)
     asked = {path for method, path in proxy.requests if method == "POST"}
-    assert len(asked) == len(packs) == 3
+    assert len(asked) == len(packs) == 6
 
 
 def test_wrong_keys_are_told_without_the_keys(seaweed: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> None:
