@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 from archiver.backup.changes import Changes
 from archiver.backup.intake import LARGE, Intake
 from archiver.backup.progress import Progress
 from archiver.backup.task import Task, Unit
 from archiver.errors import MailarkError, ProtocolError
-from archiver.model import Fetched, Problem, Refused
+from archiver.model import Fetched, Problem, Refused, Row
 from archiver.sources.interface import GONE, Source
 from archiver.state import State
 from archiver.walk import unsure
@@ -29,19 +30,8 @@ class Arrivals:
     def fetch(self, source: Source, unit: Unit) -> None:
         """Fetch a unit; whoever does the last one of a folder concludes it."""
         task, rows = unit
-        try:
-            with self._large if rows[0].size >= LARGE else nullcontext():  # one of an account's connections at a time
-                for item in source.fetch(task.folder, rows):
-                    self.accept(task, item)
-                    if self._progress.stopped():
-                        task.broken = True
-                        return
-        except ProtocolError as error:
-            task.failed.append(Problem(task.name, str(error), task.state.account, task.state.name))
-        except MailarkError as error:
-            task.broken = True
-            self._progress.fail(error)
-            return
+        with self._blaming(task):
+            self._fetch(source, task, rows)
         with self._lock:
             task.left -= 1
             over = task.left == 0 and not task.broken
@@ -62,18 +52,33 @@ class Arrivals:
 
     def conclude(self, source: Source, task: Task) -> None:
         """The last unit is done: prove what is said to be gone, certify the folder, report it."""
-        try:
+        with self._blaming(task):
             self._prove_gone(source, task)
-        except ProtocolError as error:
-            task.failed.append(Problem(task.name, str(error), task.state.account, task.state.name))
-        except MailarkError as error:
-            task.broken = True
-            self._progress.fail(error)
+        if task.broken:
             return
         failed = task.unaccounted()
         self._changes.finished(task, failed)
         self._progress.report(task.report(failed))
         self._monitor.end(task.name, task.summary(len(failed)))
+
+    @contextmanager
+    def _blaming(self, task: Task) -> Iterator[None]:
+        """What is wrong with the folder is noted in its task; anything else breaks the task and ends the walk."""
+        try:
+            yield
+        except ProtocolError as error:
+            task.failed.append(Problem(task.name, str(error), task.state.account, task.state.name))
+        except MailarkError as error:
+            task.broken = True
+            self._progress.fail(error)
+
+    def _fetch(self, source: Source, task: Task, rows: Sequence[Row]) -> None:
+        with self._large if rows[0].size >= LARGE else nullcontext():  # one of an account's connections at a time
+            for item in source.fetch(task.folder, rows):
+                self.accept(task, item)
+                if self._progress.stopped():
+                    task.broken = True
+                    return
 
     def _refuse(self, task: Task, refused: Refused) -> None:
         """Quarantine by name; the folder goes on. What the server has removed since the listing is no failure."""
