@@ -79,6 +79,19 @@ def keep(place: Place, login: Login) -> str:
     return f"{place.token} (readable by this user only, not encrypted)"
 
 
+def require_room(place: Place) -> None:
+    """Raises what `keep` would raise, as far as that can be seen before a person has gone through the login."""
+    if place.keyring:
+        find_in_keyring(f"store {place.url}", SERVICE, place.key)
+        return
+    try:
+        place.keep.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise _unwritable(place.keep, error) from error
+    if not os.access(place.keep, os.W_OK):
+        raise ConfigError(f"cannot keep the login in {place.keep}: not writable", "name another with ?keep=/folder")
+
+
 def kept(place: Place) -> Login | None:
     """The login of a person; None when there is none.
 
@@ -164,7 +177,11 @@ def _write(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         fresh.replace(path)
     except OSError as error:
-        raise ConfigError(f"cannot keep the login in {path.parent}: {error.strerror}") from error
+        raise _unwritable(path.parent, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"cannot keep the login in {folder}: {error.strerror}", "name another with ?keep=/folder")
 
 
 def _refuse_readable(path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from archiver.errors import AuthError, ConfigError, ConnectError
-from archiver.stores.drive_auth import SCOPE, Client, Login, keep, missing_extra
+from archiver.stores.drive_auth import SCOPE, Client, Login, keep, missing_extra, require_room
 from archiver.stores.drive_errors import reason_of
 from archiver.stores.drive_url import parse
 
@@ -45,6 +45,7 @@ def login(url: str, say: Callable[[str], None], *, device: bool = False, patienc
         hint = "Add ?client=/path/client.json, the OAuth client of your own Google project; see docs/operating.md."
         raise ConfigError(f"{url}: no OAuth client to log in with", hint)
     client = Client.load(place.client)
+    require_room(place)
     answer = _by_device(client, say, patience) if device else _by_browser(client, say, patience)
     if SCOPE not in str(answer.get("scope", SCOPE)).split():
         raise AuthError("the access to Mailark's own files was not ticked", "Log in again and tick it.")

@@ -14,6 +14,8 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
 
 import keyring
+import keyring.backends.fail
+import keyring.core
 import pytest
 from keyring.backend import KeyringBackend
 
@@ -25,7 +27,7 @@ from archiver.stores.drive_login import login
 from archiver.stores.drive_url import parse
 from tests.servers.drive import DriveServer
 
-FAST = Limits(timeout=5.0, tries=2, wait=0.002, longest_wait=0.02)
+FAST = Limits(timeout=60.0, tries=2, wait=0.002, longest_wait=0.02)
 
 
 @pytest.fixture
@@ -147,6 +149,19 @@ class MemoryKeyring(KeyringBackend):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         self.entries[service, username] = password
+
+
+@pytest.mark.parametrize("where", ["login=keyring", "keep=/proc/nowhere"])
+def test_nobody_goes_through_a_login_that_could_not_be_kept(
+    drive: DriveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", keyring.backends.fail.Keyring())
+    client = tmp_path / "client.json"
+    client.write_text(json.dumps(drive.tokens.client()))
+    said: list[str] = []
+    with pytest.raises((AuthError, ConfigError)):
+        login(f"drive://Mail?client={client}&endpoint={drive.address}&{where}", said.append, device=True)
+    assert said == []
 
 
 def test_a_login_in_the_keyring(drive: DriveServer, url: str) -> None:
