@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import time
@@ -87,10 +88,12 @@ def kept(root: Path, name: str) -> Iterator[Kept]:
     try:
         yield held
     finally:
-        with suppress(OSError), _locked(root):
-            if held.done or held.empty:
-                shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
+        try:
+            with suppress(OSError), _locked(root):
+                if held.done or held.empty:
+                    _remove(folder)
+        finally:
+            os.close(descriptor)
 
 
 def clear(root: Path) -> None:
@@ -104,7 +107,15 @@ def clear(root: Path) -> None:
 def _remove_dead(root: Path) -> None:
     for folder in root.iterdir():
         if folder.is_dir() and not _alive(folder) and not _waits(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Under another name first: a process killed in the middle must leave nothing that looks like work to resume."""
+    gone = folder.with_name(f"gone-{secrets.token_hex(8)}")
+    with suppress(OSError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _waits(folder: Path) -> bool:

@@ -102,7 +102,7 @@ def killed_until_done(work: Path, out: Path, recipient: str, chance: random.Rand
     arguments = [sys.executable, "-c", PROGRAM, work, out, *([recipient] if recipient else [])]
     kills = 0
     while True:
-        process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE)
         assert process.stdout is not None
         with process.stdout:
             process.stdout.readline()  # it has started: from now on there is something to cut

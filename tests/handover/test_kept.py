@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,6 +70,31 @@ def test_a_journal_that_grows_keeps_it_young(tmp_path: Path) -> None:
     os.utime(folder / "export" / ".CASE.unfinished.jsonl")
     clear(tmp_path)
     assert folder.exists()
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_killed_while_it_is_removed_it_does_not_look_like_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    """Handed over, or too old: half of a bundle that is gone is none to go on with."""
+
+    def killed(folder: Path, **_: object) -> None:
+        (folder / "export" / ".CASE.unfinished.jsonl").unlink()
+        raise KeyboardInterrupt
+
+    folder = cut(tmp_path)
+    aged(folder, 0 if done else KEPT + 60)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            if done:
+                with kept(tmp_path, NAME) as work:
+                    work.done = True
+            else:
+                clear(tmp_path)
+    with kept(tmp_path, NAME) as again:
+        assert not again.found
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
 def test_half_a_sealed_file_is_nothing_to_go_on_with(tmp_path: Path) -> None:
