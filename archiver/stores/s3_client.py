@@ -1,8 +1,7 @@
-"""The one place where botocore is imported: makes its client, and translates what it raises.
+"""The one place where boto3 is imported: makes its client, and translates what it raises.
 
-boto3, which stands on it, would add nothing that is used here and takes a third longer to start. Retries with back-off
-on connection errors, time-outs, 500, 502, 503, 504, 429 and throttling codes are botocore's own (its "standard" mode).
-Error texts name codes only: messages of services may quote keys.
+Retries with back-off on connection errors, time-outs, 500, 502, 503, 504, 429 and throttling codes are botocore's own
+(its "standard" mode). Error texts name codes only: messages of services may quote keys.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from archiver.errors import ConfigError, MailarkError, QuotaError, StoreError
 from archiver.stores.s3_place import Place
 
 Client = Any
-"""A botocore S3 client; botocore makes its classes at run time, and has no types."""
+"""A boto3 S3 client; boto3 makes its classes at run time, and has no types."""
 
 ATTEMPTS = 5
 CONNECT_TIMEOUT = 15
@@ -44,16 +43,16 @@ _CHAIN = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile in ~
 
 
 def connect(place: Place, attempts: int = ATTEMPTS) -> Client:
-    """A client for the place; nothing is sent yet. ConfigError without botocore, StoreError for a bad profile.
+    """A client for the place; nothing is sent yet. ConfigError without boto3, StoreError for a bad profile.
 
     Checksums are sent where we compute them and nowhere else, because services like R2, B2 and OSS do not know
     botocore's trailing ones; the payload is signed, so that every service that checks signatures checks the bytes.
     """
     try:
+        import boto3  # type: ignore[import-untyped]
         from botocore.config import Config  # type: ignore[import-untyped]
-        from botocore.session import Session  # type: ignore[import-untyped]
     except ImportError:
-        raise ConfigError("S3 stores need botocore", "pip install 'mailark[s3]'") from None
+        raise ConfigError("S3 stores need boto3", "pip install 'mailark[s3]'") from None
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
@@ -64,14 +63,14 @@ def connect(place: Place, attempts: int = ATTEMPTS) -> Client:
         s3={"addressing_style": place.addressing or "auto", "payload_signing_enabled": True},
     )
     with edge(place.url, "credentials"):
-        session = Session(profile=place.profile)
-        region = place.region or session.get_config_variable("region") or "us-east-1"
-        return session.create_client("s3", region_name=region, endpoint_url=place.endpoint, config=config)
+        session = boto3.Session(profile_name=place.profile, region_name=place.region)
+        region = session.region_name or "us-east-1"
+        return session.client("s3", region_name=region, endpoint_url=place.endpoint, config=config)
 
 
 @contextmanager
 def edge(url: str, what: str) -> Iterator[None]:
-    """Translate what botocore and the reading of a file raise."""
+    """Translate what boto3 and the reading of a file raise."""
     from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
     try:

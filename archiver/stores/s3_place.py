@@ -160,7 +160,7 @@ def _years(value: str) -> int:
     return int(value[:-1])
 
 
-_HINT = "they come from botocore's own chain (AWS_ACCESS_KEY_ID, ~/.aws/credentials and others)"
+_HINT = "they come from boto3's own chain (AWS_ACCESS_KEY_ID, ~/.aws/credentials and others)"
 _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "endpoint": ("endpoint", _endpoint),
     "region": ("region", _text),

@@ -129,7 +129,7 @@ def _known() -> str:
 
 
 def _s3() -> type[S3Store]:
-    """Imported when there is such a store: botocore takes a quarter of a second."""
+    """Imported when there is such a store: boto3 takes a quarter of a second."""
     from archiver.stores.s3 import S3Store
 
     return S3Store

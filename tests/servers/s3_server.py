@@ -13,13 +13,13 @@ KEY, SECRET = "mailarktest", "mailarktestsecret"
 
 
 class S3Server:
-    """A server at `port`. Its credentials go into this process's environment, where botocore finds them."""
+    """A server at `port`. Its credentials go into this process's environment, where boto3 finds them."""
 
     _numbers = itertools.count(1)
     port = 0
 
     def trust(self) -> None:
-        """Let botocore's chain find the server's key, and nothing else."""
+        """Let boto3's chain find the server's key, and nothing else."""
         os.environ.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, AWS_EC2_METADATA_DISABLED="true")
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             os.environ.pop(name, None)
@@ -29,14 +29,13 @@ class S3Server:
         return f"http://{HOST}:{self.port}"
 
     def client(self) -> Any:
-        """A botocore client of the tests' own."""
+        """A boto3 client of the tests' own."""
+        import boto3  # type: ignore[import-untyped]
         from botocore.config import Config  # type: ignore[import-untyped]
-        from botocore.session import Session  # type: ignore[import-untyped]
 
         config = Config(retries={"total_max_attempts": 2}, s3={"addressing_style": "path"})
         keys = {"aws_access_key_id": KEY, "aws_secret_access_key": SECRET}
-        where = {"endpoint_url": self.endpoint, "region_name": "us-east-1"}
-        return Session().create_client("s3", config=config, **where, **keys)
+        return boto3.client("s3", endpoint_url=self.endpoint, region_name="us-east-1", config=config, **keys)
 
     def bucket(self, *, versioned: bool = False, locked: bool = False) -> str:
         """The name of a new bucket."""

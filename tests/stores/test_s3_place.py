@@ -142,8 +142,8 @@ def test_the_command_prints_the_policy(capsys: pytest.CaptureFixture[str]) -> No
     assert "s3://" in capsys.readouterr().err
 
 
-def test_without_botocore_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "botocore.session", None)
+def test_without_boto3_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "boto3", None)
     with pytest.raises(ConfigError) as caught:
         open_store("s3://company-mail/archive")
     assert caught.value.hint == "pip install 'mailark[s3]'"
