@@ -18,6 +18,7 @@ from archiver.errors import ConfigError, StoreError
 if TYPE_CHECKING:
     from archiver.moving import Filled
     from archiver.stores.interface import Store
+    from archiver.stores.unavailable import UnavailableStore
 
 
 @click.group()
@@ -37,7 +38,7 @@ def list_stores(session: Session, json_: bool) -> None:
     settings = session.settings.archive
     stores = open_stores(settings.stores)
     protections = [protection(store) for store in stores]
-    errors = [str(store.error) if isinstance(store, UnavailableStore) else None for store in stores]
+    errors = [_reason(store) if isinstance(store, UnavailableStore) else None for store in stores]
     if json_:
         values = [
             {"url": url, "error": error, "protection": str(found) if found else None}
@@ -53,6 +54,11 @@ def list_stores(session: Session, json_: bool) -> None:
     dead = sum(error is not None for error in errors)
     click.echo(f"{plural(len(stores), 'store')}, {number(dead)} not ready, {settings.copies} copies wanted", err=json_)
     finish(StoreError.exit_code if dead else 0)
+
+
+def _reason(store: UnavailableStore) -> str:
+    """Why it could not be opened, without its URL, which stands beside."""
+    return str(store.error).removeprefix(store.url).lstrip(": ")
 
 
 @command.command("login")
