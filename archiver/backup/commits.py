@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from archiver.backup.allowance import Allowance
-from archiver.backup.feed import CatalogFeed
+from archiver.backup.feed import BatchLines, CatalogFeed
 from archiver.backup.staging import stage_lines
 from archiver.batches import PackRecord
 from archiver.errors import MailarkError
@@ -55,7 +55,7 @@ class Committer:
         self._sweep()
         try:
             for document in self._missing_lines():
-                self._feed.add([document])
+                self._feed.add(BatchLines([document]))
         except MailarkError as error:
             self._feed.problem = f"the catalog could not be brought up to date: {error}"
         self._deliver()
@@ -63,10 +63,10 @@ class Committer:
         self._note()
         self._hasten()
 
-    def batch(self, documents: Iterable[bytes]) -> None:
+    def batch(self, lines: BatchLines) -> None:
         """A batch became durable: send its pack, index it, and commit when what has come together pays for a commit."""
         self._hasten()
-        self._feed.add(documents)
+        self._feed.add(lines)
         if self._running is not None and not self._running.done():
             return
         if self._allowance.allows(self._archive.journal.waiting()):

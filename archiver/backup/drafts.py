@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from archiver.backup.understanding import Understood
@@ -67,9 +67,13 @@ class _Piece:
 
 
 class Drafts:
-    """Lines in the order they were added. Memory: what they have when compressed, and a piece."""
+    """Lines in the order they were added. Memory: what they have when compressed, and a piece.
 
-    def __init__(self) -> None:
+    ahead: is given each piece once, as soon as there is one, without what is completed later.
+    """
+
+    def __init__(self, ahead: Callable[[bytes], None] | None = None) -> None:
+        self._ahead = ahead
         self._pieces: list[_Piece] = []
         self._expected: deque[Understood] = deque()
         self._waiting: list[bytes] = []
@@ -116,10 +120,13 @@ class Drafts:
 
     def _compress(self) -> None:
         if self._waiting:
-            packed = zstd.compress(b"".join(self._waiting), HELD_LEVEL)
+            document = b"".join(self._waiting)
+            packed = zstd.compress(document, HELD_LEVEL)
             self._pieces.append(_Piece(packed, self._size, self._starts))
             self._packed += len(packed)
             self._waiting, self._starts, self._size = [], array("Q"), 0
+            if self._ahead is not None:
+                self._ahead(document)
 
 
 def frames(documents: Iterable[bytes]) -> Iterator[bytes]:

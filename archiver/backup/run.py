@@ -89,7 +89,8 @@ def backup(
     checker, reader = _checker(archive.settings.archive, now), ReaderProcess()
 
     def intake() -> Intake:
-        return Intake(archive.machine, archive.state, archive.work.spool, committer.batch, now, checker, reader)
+        spool = archive.work.spool
+        return Intake(archive.machine, archive.state, spool, committer.batch, now, checker, reader, feed.ahead)
 
     def walk(intake: Intake, settings: AccountSettings, stop: threading.Event) -> AccountReport:
         wants, full = options.wants, options.full

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -20,7 +21,9 @@ from archiver.model import (
     FolderEntry,
     GoneEntry,
     MessageEntry,
+    MessageId,
     PlaceEntry,
+    Verdict,
 )
 
 CHUNK = 4000
@@ -44,6 +47,9 @@ _TEXT = "INSERT INTO texts (rowid, subject, sender, recipient, cc, filename, tex
 _EPOCH = """
     INSERT INTO epochs (folder, epoch, uidvalidity, seen) VALUES (?, ?, ?, ?)
     ON CONFLICT (folder, epoch) DO UPDATE SET seen = min(seen, excluded.seen)"""
+_UNNAMED = "INSERT INTO packs (name) VALUES (x'')"  # a blob, which no name of a line is equal to
+_NAME = "UPDATE packs SET name = ? WHERE number = ?"
+_VERDICTS = "UPDATE messages SET verdicts = ? WHERE id = ? AND pack = ?"
 _STUB = "INSERT INTO messages (id) VALUES (?) ON CONFLICT (id) DO NOTHING"
 _PLACE = """
     INSERT INTO places (folder, epoch, uid, message, flags, date, first_seen, seen, flagged)
@@ -81,37 +87,56 @@ def clean(text: str) -> str:
 
 
 class Intake:
-    """Feeds lines into the tables through one connection. Remembers the numbers of folders, packs and keys."""
+    """Feeds lines into the tables through one connection. Remembers the numbers of folders, packs and keys.
+
+    Messages may come ahead of the name of their pack. There is one such pack at a time; `unnamed` is its number.
+    """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._numbers: dict[tuple[str, ...], int] = {}
+        self.unnamed: int | None = None
 
-    def take(self, entries: Iterable[Entry]) -> None:
-        """Take all entries in, inside the transaction that is open."""
+    def take(self, entries: Iterable[Entry], *, ahead: bool = False) -> None:
+        """Take all entries in, inside the transaction that is open; `ahead`: messages whose pack has no name yet."""
+        if ahead and self.unnamed is None:
+            self._connection.execute(_UNNAMED)
+            self.unnamed = self._connection.last_insert_rowid()
         source = iter(entries)
         while chunk := list(islice(source, CHUNK)):
             kinds: dict[type[Any], list[Any]] = {}
             for entry in chunk:
                 kinds.setdefault(type(entry), []).append(entry)
-            for kind, method in self._methods():
+            for kind, method in self._methods(ahead):
                 if kind in kinds:
                     method(kinds[kind])
+
+    def name(self, pack: str, verdicts: Mapping[MessageId, Iterable[Verdict]]) -> None:
+        """Give the pack of the messages that came ahead its name, and these messages the verdicts on signatures."""
+        number, self.unnamed = self.unnamed, None
+        if number is not None:
+            self._connection.execute(_NAME, (clean(pack), number))
+            rows = (
+                (_json(self._verdicts(found)), bytes.fromhex(id_), number) for id_, found in verdicts.items() if found
+            )
+            self._many(_VERDICTS, rows)
 
     def forget(self) -> None:
         """Forget the remembered numbers; to be called after a rollback."""
         self._numbers.clear()
+        self.unnamed = None
 
-    def _methods(self) -> Iterator[tuple[type[Any], Any]]:
-        yield MessageEntry, self._messages
+    def _methods(self, ahead: bool) -> Iterator[tuple[type[Any], Any]]:
+        yield MessageEntry, partial(self._messages, ahead)
         yield FolderEntry, self._epochs
         yield PlaceEntry, self._places
         yield FlagsEntry, self._flags
         yield GoneEntry, self._gone
         yield CertificateEntry, self._certificates
 
-    def _messages(self, entries: list[MessageEntry]) -> None:
-        new = ((number, entry) for entry in entries if (number := self._taken(self._message(entry))) is not None)
+    def _messages(self, ahead: bool, entries: list[MessageEntry]) -> None:
+        rows = ((self._message(entry, self.unnamed if ahead else self._pack(entry.pack)), entry) for entry in entries)
+        new = ((number, entry) for row, entry in rows if (number := self._taken(row)) is not None)
         self._connection.executemany(_TEXT, ((number, *_texts(entry)) for number, entry in new))
 
     def _taken(self, row: tuple[object, ...]) -> int | None:
@@ -125,11 +150,14 @@ class Intake:
         self._connection.execute(_FILL, row)
         return int(stub[0])
 
-    def _message(self, entry: MessageEntry) -> tuple[object, ...]:
+    def _pack(self, name: str) -> int:
+        return self._number("SELECT number FROM packs WHERE name = ?", "INSERT INTO packs (name) VALUES (?)", name)
+
+    def _message(self, entry: MessageEntry, pack: int | None) -> tuple[object, ...]:
         attachments = [(one.name, one.type, one.size) for one in entry.attachments]
         return (
             bytes.fromhex(entry.id),
-            self._number("SELECT number FROM packs WHERE name = ?", "INSERT INTO packs (name) VALUES (?)", entry.pack),
+            pack,
             entry.size,
             micros(entry.date) if entry.date else None,
             stamp(entry.date),
@@ -138,15 +166,13 @@ class Intake:
             _json([(one.name, one.addr) for one in entry.from_]),
             _json([(one.name, one.addr) for one in entry.to]),
             _json(attachments) if attachments else None,
-            _json(self._verdicts(entry)) if entry.verdicts else None,
+            _json(self._verdicts(entry.verdicts)) if entry.verdicts else None,
         )
 
-    def _verdicts(self, entry: MessageEntry) -> list[list[str | int]]:
+    def _verdicts(self, verdicts: Iterable[Verdict]) -> list[list[str | int]]:
         """Method and result first: queries look for these."""
         select, insert = "SELECT number FROM dns_keys WHERE record = ?", "INSERT INTO dns_keys (record) VALUES (?)"
-        return [
-            [*values, self._number(select, insert, key) if key else 0] for *values, key in verdict_texts(entry.verdicts)
-        ]
+        return [[*values, self._number(select, insert, key) if key else 0] for *values, key in verdict_texts(verdicts)]
 
     def _epochs(self, entries: list[FolderEntry]) -> None:
         self._many(_EPOCH, ((*self._at(one), one.uidvalidity, micros(one.seen)) for one in entries))

@@ -6,17 +6,21 @@ with one line when its input ends. When the writer dies the input ends without a
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from archiver.catalog.lines import verdict_texts
 from archiver.catalog.sqlite import SqliteCatalog
 from archiver.errors import MailarkError
+from archiver.model import MessageId, Verdict
 
-LINES, SEAL = b"L", b"S"
+LINES, AHEAD, NAME, SEAL, ROLLBACK = b"L", b"A", b"N", b"S", b"R"
 PIECE = 1024 * 1024
 DONE = "done"
 PATIENCE = 600.0
@@ -25,6 +29,8 @@ PATIENCE = 600.0
 
 class CatalogProcess:
     """Takes documents of catalog lines and seals, as the catalog at `path` does itself; started by the first of them.
+
+    It ends without a seal of its own: what is not sealed when the writer closes or dies is not in the catalog.
 
     Raises MailarkError when the process fails; what was not sealed is then not in the catalog.
     """
@@ -35,11 +41,20 @@ class CatalogProcess:
 
     def add_lines(self, document: bytes) -> None:
         """Hand over lines; returns when the process has read them, not when it has indexed them."""
-        start = 0
-        while start < len(document):  # the process takes a piece at a time into its memory
-            end = document.find(b"\n", start + PIECE) + 1 or len(document)
-            self._send(LINES, document[start:end])
-            start = end
+        self._pieces(LINES, document)
+
+    def add_ahead(self, document: bytes) -> None:
+        """Hand over lines of messages whose pack has no name yet."""
+        self._pieces(AHEAD, document)
+
+    def name(self, pack: str, verdicts: Mapping[MessageId, Iterable[Verdict]]) -> None:
+        """Hand over the name of the pack of the messages that went ahead, and the verdicts on some of these."""
+        texts = {id_: verdict_texts(found) for id_, found in verdicts.items()}
+        self._send(NAME, json.dumps([pack, texts]).encode("ascii"))
+
+    def rollback(self) -> None:
+        """Have everything dropped that is not sealed."""
+        self._send(ROLLBACK, b"")
 
     def seal(self, writer: str, seq: int) -> None:
         """Hand over a seal; it is carried out after what was handed over before."""
@@ -49,6 +64,13 @@ class CatalogProcess:
         """Wait until everything is done."""
         if self._process is not None:
             _check(self._end())
+
+    def _pieces(self, kind: bytes, document: bytes) -> None:
+        start = 0
+        while start < len(document):  # the process takes a piece at a time into its memory
+            end = document.find(b"\n", start + PIECE) + 1 or len(document)
+            self._send(kind, document[start:end])
+            start = end
 
     def _send(self, kind: bytes, content: bytes) -> None:
         try:
@@ -93,13 +115,23 @@ def serve(stream: BinaryIO) -> str:
     key, path = _exactly(stream, 32), _content(stream)
     with SqliteCatalog.open(Path(path.decode("utf-8", "surrogateescape")), key) as catalog:
         while kind := stream.read(1):
-            content = _content(stream)
-            if kind == LINES:
-                catalog.add_lines(content)
-            else:
-                writer, seq = content.decode("ascii").split()
-                catalog.seal(writer, int(seq))
+            _carry_out(catalog, kind, _content(stream))
     return DONE
+
+
+def _carry_out(catalog: SqliteCatalog, kind: bytes, content: bytes) -> None:
+    if kind == LINES:
+        catalog.add_lines(content)
+    elif kind == AHEAD:
+        catalog.add_ahead(content)
+    elif kind == NAME:
+        pack, texts = json.loads(content)
+        catalog.name(pack, {id_: [Verdict(*one) for one in found] for id_, found in texts.items()})
+    elif kind == SEAL:
+        writer, seq = content.decode("ascii").split()
+        catalog.seal(writer, int(seq))
+    else:
+        catalog.rollback()
 
 
 def _content(stream: BinaryIO) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
@@ -16,7 +16,7 @@ from archiver.catalog import lines, live, reading, schema
 from archiver.catalog.intake import Intake
 from archiver.catalog.interface import Hit
 from archiver.catalog.live import LiveFolder
-from archiver.model import CertificateEntry, Entry, MessageId, Place
+from archiver.model import CertificateEntry, Entry, MessageId, Place, Verdict
 from archiver.sealed_db import MIB, open_database, translated
 
 _SEAL = """
@@ -34,6 +34,7 @@ class SqliteCatalog:
     def __init__(self, path: Path, key: bytes, writer: apsw.Connection, zone: tzinfo | None) -> None:
         self._path, self._key, self._zone = path, key, zone
         self._writer, self._intake = writer, Intake(writer)
+        self._waiting: dict[str, int] = {}
         self._lock = threading.RLock()
         self._idle: list[apsw.Connection] = []
 
@@ -58,21 +59,39 @@ class SqliteCatalog:
 
         An error, of `entries` too, rolls the whole open batch back: it must not be sealed then.
         """
-        with self._lock, translated(self._path):
-            try:
-                if not self._writer.in_transaction:
-                    self._writer.execute("BEGIN IMMEDIATE")
-                self._intake.take(entries)
-            except BaseException:
-                self.rollback()
-                raise
+        with self._adding():
+            self._intake.take(entries)
 
     def add_lines(self, document: bytes) -> None:
         """Take in a document of catalog lines, as `add`. IntegrityError when it is not one."""
         self.add(lines.load(document))
 
+    def add_ahead(self, document: bytes) -> None:
+        """Take in lines of messages before their pack has a name; until `name`, no seal is carried out."""
+        with self._adding():
+            self._intake.take(lines.load(document), ahead=True)
+
+    def name(self, pack: str, verdicts: Mapping[MessageId, Iterable[Verdict]]) -> None:
+        """The messages that came ahead lie in this pack, which is durable; their signatures were worth this."""
+        with self._lock:
+            with self._adding():
+                self._intake.name(pack, verdicts)
+            for writer, seq in self._waiting.items():
+                self._seal(writer, seq)
+            self._waiting.clear()
+
     def seal(self, writer: str, seq: int) -> None:
-        """Commit everything added since the last call together with the number of the manifest it belongs to."""
+        """Commit everything added since the last call together with the number of the manifest it belongs to.
+
+        While messages wait for the name of their pack, it may never be durable: then `name` carries the seal out.
+        """
+        with self._lock:
+            if self._intake.unnamed is not None:
+                self._waiting[writer] = seq
+            else:
+                self._seal(writer, seq)
+
+    def _seal(self, writer: str, seq: int) -> None:
         with self._lock, translated(self._path):
             if not self._writer.in_transaction:
                 self._writer.execute("BEGIN IMMEDIATE")
@@ -80,11 +99,12 @@ class SqliteCatalog:
             self._writer.execute("COMMIT")
 
     def rollback(self) -> None:
-        """Drop everything added since the last seal."""
+        """Drop everything added since the last seal, and the seals that wait."""
         with self._lock, translated(self._path):
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             self._intake.forget()
+            self._waiting.clear()
 
     def sealed(self) -> dict[str, int]:
         """The last manifest taken in, for each writer."""
@@ -152,6 +172,18 @@ class SqliteCatalog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextmanager
+    def _adding(self) -> Iterator[None]:
+        """The open batch; an error loses it."""
+        with self._lock, translated(self._path):
+            try:
+                if not self._writer.in_transaction:
+                    self._writer.execute("BEGIN IMMEDIATE")
+                yield
+            except BaseException:
+                self.rollback()
+                raise
 
     @contextmanager
     def _reader(self) -> Iterator[apsw.Connection]:

@@ -9,7 +9,7 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,11 +19,11 @@ import pytest
 from archiver.amounts import parse_window
 from archiver.backup import Options, backup
 from archiver.backup.account import AccountWalk
-from archiver.backup.feed import CatalogFeed
+from archiver.backup.feed import BatchLines, CatalogFeed
 from archiver.backup.intake import Intake
 from archiver.catalog.process import CatalogProcess
 from archiver.errors import ConfigError
-from archiver.model import Fetched, Folder, Refused, Row
+from archiver.model import Fetched, Folder, MessageId, Refused, Row, Verdict
 from archiver.monitor import Silent
 from archiver.opening import open_archive
 from archiver.recover import recover
@@ -240,6 +240,15 @@ class Defective:
     def add_lines(self, document: bytes) -> None:
         raise ValueError("a defect")
 
+    def add_ahead(self, document: bytes) -> None:
+        raise ValueError("a defect")
+
+    def name(self, pack: str, verdicts: Mapping[MessageId, Iterable[Verdict]]) -> None:
+        raise ValueError("a defect")
+
+    def rollback(self) -> None:
+        raise ValueError("a defect")
+
     def seal(self, writer: str, seq: int) -> None:
         raise ValueError("a defect")
 
@@ -250,7 +259,8 @@ def test_a_defect_of_the_catalog_never_hangs_the_run(tmp_path: Path) -> None:
 
     def work() -> None:
         for _ in range(5):
-            feed.add(b"{}")
+            feed.ahead(b"{}")
+            feed.add(BatchLines([b"{}"]))
         feed.close(CatalogProcess(tmp_path / "catalog.db", bytes(32)))
 
     thread = threading.Thread(target=work, daemon=True)
