@@ -10,7 +10,7 @@ from archiver.stores.drive_url import parse
 from archiver.stores.layout import flat
 from tests.contracts.store import PACK
 
-FAST = Limits(timeout=5.0, tries=5, wait=0.002, longest_wait=0.02)
+FAST = Limits(timeout=60.0, tries=5, wait=0.002, longest_wait=0.02)
 LARGE = random.Random(3).randbytes(6_500_001)
 """Goes up in a session."""
 

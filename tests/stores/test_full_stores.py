@@ -27,7 +27,7 @@ from tests.servers.drive import DriveServer, Refuse
 from tests.servers.scripted import ScriptedServer
 from tests.small_archive import message
 
-FAST = Limits(timeout=10.0, tries=6, wait=0.002, longest_wait=0.02)
+FAST = Limits(timeout=60.0, tries=6, wait=0.002, longest_wait=0.02)
 
 
 @pytest.fixture
