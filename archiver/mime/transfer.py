@@ -9,6 +9,7 @@ import pybase64
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _SPACE = b" \t\r\n"
+_TAIL = 128
 _RUN = re.compile(rb"[A-Za-z0-9+/]+")
 _IDENTITY = frozenset({"", "7bit", "8bit", "binary", "7-bit", "8-bit", "8bits", "7bits", "none"})
 _NAMES = {
@@ -38,10 +39,12 @@ def canonical(label: str) -> tuple[str, bool]:
     return known or "", known is not None
 
 
-def decode(encoding: str, data: bytes) -> tuple[bytes, bool]:
-    """The decoded bytes of a part and whether the encoding was clean. `encoding` is a `canonical` name."""
+def decode(encoding: str, raw: bytes, start: int, end: int) -> tuple[bytes, bool]:
+    """The decoded bytes of the part raw[start:end] and whether the encoding was clean. `encoding`: see `canonical`."""
     if encoding == "base64":
-        return decode_base64(data)
+        regular = _decode_regular(raw, start, end)
+        return (regular, True) if regular is not None else decode_base64(raw[start:end])
+    data = raw[start:end]
     if encoding == "quoted-printable":
         return binascii.a2b_qp(data), True
     if encoding == "uuencode":
@@ -51,9 +54,6 @@ def decode(encoding: str, data: bytes) -> tuple[bytes, bool]:
 
 def decode_base64(data: bytes) -> tuple[bytes, bool]:
     """Decode base64; what is not alphabet is left out, padding may stand anywhere, a text below the data is dropped."""
-    regular = _decode_regular(data)
-    if regular is not None:
-        return regular, True
     packed = data.translate(None, _SPACE)
     if len(packed) % 4 == 0 and not packed[: len(packed) - 2].count(b"=") and _is_alphabet(packed.rstrip(b"=")):
         return pybase64.b64decode(packed), True
@@ -64,27 +64,34 @@ def _is_alphabet(packed: bytes) -> bool:
     return not packed.translate(None, _ALPHABET)
 
 
-def _decode_regular(data: bytes) -> bytes | None:
-    """The bytes when all lines are equally long, hold nothing but alphabet and are padded at the end only; ~20 µs per
-    60 kB.
+def _decode_regular(raw: bytes, start: int, end: int) -> bytes | None:
+    """What raw[start:end] is in base64 when all lines are equally long, hold nothing but alphabet and are padded at the
+    end only; ~20 µs per 60 kB.
 
     Looks at the places of the line ends, then lets the decoder count: had it skipped any other byte, the length would
-    differ.
+    differ. Copies nothing, as this is most of most mail.
     """
-    body = data.rstrip(_SPACE)
-    eol = body.find(b"\n")
+    end = _ink_end(raw, start, end)
+    eol = raw.find(b"\n", start, end) - start
     if eol < 4:
         return None
-    ends = body[eol :: eol + 1]
-    chars = eol - (body[eol - 1] == 13)
-    lines, rest = divmod(len(body), eol + 1)
-    if ends.count(b"\n") != len(ends) or chars % 4 or rest % 4 or body.find(b"=", 0, len(body) - 2) >= 0:
+    ends = raw[start + eol : end : eol + 1]
+    chars = eol - (raw[start + eol - 1] == 13)
+    lines, rest = divmod(end - start, eol + 1)
+    if ends.count(b"\n") != len(ends) or chars % 4 or rest % 4 or raw.find(b"=", start, end - 2) >= 0:
         return None
     try:
-        out = pybase64.b64decode(body)
+        out = pybase64.b64decode(memoryview(raw)[start:end])
     except binascii.Error:
         return None
-    return out if len(out) == (lines * chars + rest) // 4 * 3 - body.count(b"=", len(body) - 2) else None
+    return out if len(out) == (lines * chars + rest) // 4 * 3 - raw.count(b"=", end - 2, end) else None
+
+
+def _ink_end(raw: bytes, start: int, end: int) -> int:
+    """Where raw[start:end] ends without the white space at its end, as a rule without a copy of it."""
+    last = max(start, end - _TAIL)
+    tail = raw[last:end].rstrip(_SPACE)
+    return last + len(tail) if tail else start + len(raw[start:end].rstrip(_SPACE))
 
 
 def _decode_quanta(data: bytes) -> bytes:

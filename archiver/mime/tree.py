@@ -47,11 +47,14 @@ class Part:
 
     def encoded(self, limit: int | None = None) -> bytes:
         """The body as it stands in the message, at most `limit` bytes."""
-        return self.raw[self.start : self.end if limit is None else min(self.end, self.start + limit)]
+        return self.raw[self.start : self._stop(limit)]
 
     def content(self, limit: int | None = None) -> tuple[bytes, bool]:
         """The decoded body of at most `limit` encoded bytes, and whether its encoding was clean."""
-        return transfer.decode(self.encoding, self.encoded(limit))
+        return transfer.decode(self.encoding, self.raw, self.start, self._stop(limit))
+
+    def _stop(self, limit: int | None) -> int:
+        return self.end if limit is None else min(self.end, self.start + limit)
 
 
 @dataclass(frozen=True, slots=True)

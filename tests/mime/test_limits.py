@@ -109,6 +109,7 @@ HOSTILE = {
     "brackets": b"References: " + b"<" * 1_000_000,
     "date": b"Date: " + b"1 Jan " * 200_000,
     "base64 of padding": b"Content-Type: a/b\nContent-Transfer-Encoding: base64\n\n" + b"YQ==\n" * 400_000,
+    "blanks below base64": b"Content-Type: a/b\nContent-Transfer-Encoding: base64\n\nQUJD\nQUJD\n" + b" \n" * 1_000_000,
     "quoted-printable": b"Content-Transfer-Encoding: quoted-printable\n\n" + b"=" * 2_000_000,
     "uuencode": b"Content-Type: a/b\nContent-Transfer-Encoding: uuencode\n\nbegin 644 a\n" + b"M\n" * 400_000,
     "utf-7": b"Content-Type: text/plain; charset=utf-7\n\n" + b"+" * 1_000_000,
