@@ -13,6 +13,7 @@ import sys
 import time
 
 import archiver.backup.allowance as allowance
+import archiver.backup.drafts as drafts
 import archiver.backup.filling as filling
 import archiver.cli.backup
 import archiver.cli.main as cli
@@ -24,6 +25,7 @@ def main() -> None:
     config, seed = sys.argv[1], int(sys.argv[2])
     chance = random.Random(seed)
     filling.PACK_SIZE, allowance.WRITE_SIZE = 48 * 1024, 24 * 1024  # many seals and commits in each run
+    drafts.PIECE = 300  # nearly every line goes to the catalog before its pack is sealed
     usual = 0.5  # seconds a run takes that is left alone; follows what is seen
     for _ in sys.stdin:
         child = os.fork()

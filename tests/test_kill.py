@@ -20,6 +20,7 @@ from archiver.vault.keys import new_passphrase
 from tests.servers.dovecot import Dovecot
 
 KILLS = 200
+_KNOWN = "SELECT message.id, pack.name FROM message JOIN pack ON pack.id = message.pack"
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -46,7 +47,10 @@ def test_each_message_is_archived_exactly_once(dovecot: Dovecot, tmp_path: Path)
             dovecot.append(user, "INBOX" if run % 3 else "合同", expected[-1])
         child.stdin.write("go\n")
         child.stdin.flush()
-        ends[child.stdout.readline().strip()] += 1
+        end = child.stdout.readline().strip()
+        ends[end] += 1
+        if end == "killed" and ends[end] % 4 == 0:
+            _assert_nothing_dangles(config)
     child.stdin.close()
     child.wait(30)
     print(f"runs that ended so: {dict(ends)}; {len(expected)} messages")
@@ -56,6 +60,16 @@ def test_each_message_is_archived_exactly_once(dovecot: Dovecot, tmp_path: Path)
     checked = _cli(config, "check", "--read-data")
     assert checked.returncode == 0, checked.stderr
     _assert_exactly_once(config, expected)
+
+
+def _assert_nothing_dangles(config: Path) -> None:
+    """Every message of the catalog is in a pack that the state knows, whatever was cut off."""
+    settings = load(config)
+    assert settings.archive.passphrase is not None
+    with open_archive(settings, settings.archive.passphrase.reveal()) as archive:
+        known = {(bytes(row[0]).hex(), row[1]) for row in archive.state.rows(_KNOWN)}
+        assert set(archive.catalog.messages()) <= known
+        assert archive.catalog.packs() <= {name for _, name in known}
 
 
 def _assert_exactly_once(config: Path, expected: list[bytes]) -> None:
