@@ -2,8 +2,8 @@
 
 python -m archiver.understanding SECONDS
 
-It has no key, file or network, a limit of memory, and SECONDS of processor time for each message: it reads what
-strangers wrote. It imports little, as it is started in every run that fetches something.
+It is given no key, file or connection, has a limit of memory, and SECONDS of processor time for each message: it reads
+what strangers wrote. It imports little, as it is started in every run that fetches something.
 
 Standard input, one after the other: size of what follows (8 bytes, big-endian), size of the message (8 bytes), SHA-256
 of the message (64 hexadecimal digits), then the part of it that is read. Standard output: an empty answer when it is

@@ -119,6 +119,7 @@ def test_a_message_just_not_huge_is_read_whole(shared: ReaderProcess) -> None:
     assert shared.submit(digest(body), body).wait() == line(body)
 
 
+@pytest.mark.slow
 def test_many_threads_hand_over_more_than_both_pipes_hold(made: Callable[..., ReaderProcess]) -> None:
     """Nobody takes a line before all are handed over, and each line is as large as its message."""
     reader, held = made(), []
@@ -227,6 +228,7 @@ class Killer:
                 self.kills += 1
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_change_no_line(made: Callable[..., ReaderProcess]) -> None:
     reader = made()
     bodies: list[bytes] = []
