@@ -80,32 +80,72 @@ def backup(
         return preview(archive.state, accounts, options.wants, connect, now)
     started = now()
     number = RunLog(archive.state).begin(started)
-    pacing = Pacing(archive.settings.archive, now, any_time=options.any_time)
     with usable(archive.work.spool):
         archive.work.spool.mkdir(exist_ok=True, mode=0o700)
     process = CatalogProcess(archive.work.catalog, archive.machine.database_key)
     feed = CatalogFeed(indexer or process, archive.machine.writer)
-    committer = Committer(archive, pacing.stores(archive.stores), feed, monitor, now)
-    checker, reader = _checker(archive.settings.archive, now), ReaderProcess()
-
-    def intake() -> Intake:
-        spool = archive.work.spool
-        return Intake(archive.machine, archive.state, spool, committer.batch, now, checker, reader, feed.ahead)
-
-    def walk(intake: Intake, settings: AccountSettings, stop: threading.Event) -> AccountReport:
-        wants, full = options.wants, options.full
-        return AccountWalk(settings, archive.state, intake, monitor, connect, now, wants, full, stop).run()
-
+    run = _Run(archive, options, monitor, connect, feed, now)
     try:
-        walked, failure = _run(accounts, committer, pacing, intake, walk)
+        walked, failure = run.over(accounts)
     finally:
-        reader.close()
-        committer.close()
-        if checker is not None:
-            checker.close()
+        run.close()
     feed.close(process)
-    report = _report(committer, feed, pacing, tuple(walked), failure, started, now())
-    return _kept(archive, number, _with_shortfall(report, checker, monitor))
+    report = _report(run.committer, feed, run.pacing, tuple(walked), failure, started, now())
+    return _kept(archive, number, _with_shortfall(report, run.checker, monitor))
+
+
+class _Run:
+    """What works in a run between its beginning and its report; `close` it in any case."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        options: Options,
+        monitor: Monitor,
+        connect: Connect,
+        feed: CatalogFeed,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._archive, self._options, self._monitor = archive, options, monitor
+        self._connect, self._feed, self._now = connect, feed, now
+        self.pacing = Pacing(archive.settings.archive, now, any_time=options.any_time)
+        self.committer = Committer(archive, self.pacing.stores(archive.stores), feed, monitor, now)
+        self.checker, self._reader = _checker(archive.settings.archive, now), ReaderProcess()
+
+    def over(self, accounts: list[AccountSettings]) -> tuple[list[AccountReport], MailarkError | None]:
+        """Archive them all; what fails as a whole is returned beside what was walked."""
+        walked: list[AccountReport] = []
+        stop = threading.Event()
+        try:
+            self.pacing.check()
+            self.committer.resume()
+            intake = self._intake()
+            with self.pacing.stopping(stop):
+                walked = _side_by_side(partial(self._walk, intake), accounts, stop)
+            intake.flush()
+            self.committer.finish()
+            if stop.is_set():
+                self.pacing.check()
+        except MailarkError as error:
+            return walked, error
+        return walked, None
+
+    def close(self) -> None:
+        """Nothing is read, sent or recorded any more."""
+        self._reader.close()
+        self.committer.close()
+        if self.checker is not None:
+            self.checker.close()
+
+    def _intake(self) -> Intake:
+        archive, batch, ahead = self._archive, self.committer.batch, self._feed.ahead
+        machine, state, spool = archive.machine, archive.state, archive.work.spool
+        return Intake(machine, state, spool, batch, self._now, self.checker, self._reader, ahead)
+
+    def _walk(self, intake: Intake, settings: AccountSettings, stop: threading.Event) -> AccountReport:
+        state, monitor, connect = self._archive.state, self._monitor, self._connect
+        wants, full = self._options.wants, self._options.full
+        return AccountWalk(settings, state, intake, monitor, connect, self._now, wants, full, stop).run()
 
 
 def _with_shortfall(report: RunReport, checker: Checker | None, monitor: Monitor) -> RunReport:
@@ -130,31 +170,6 @@ def _kept(archive: Archive, number: int, report: RunReport) -> RunReport:
 
 def _checker(settings: ArchiveSettings, now: Callable[[], datetime]) -> Checker | None:
     return Checker(DnsFinder(settings.dns), now) if settings.dkim else None
-
-
-def _run(
-    accounts: list[AccountSettings],
-    committer: Committer,
-    pacing: Pacing,
-    new_intake: Callable[[], Intake],
-    walk: Callable[[Intake, AccountSettings, threading.Event], AccountReport],
-) -> tuple[list[AccountReport], MailarkError | None]:
-    """Everything between begin and report; what fails as a whole is returned beside what was walked."""
-    walked: list[AccountReport] = []
-    stop = threading.Event()
-    try:
-        pacing.check()
-        committer.resume()
-        intake = new_intake()
-        with pacing.stopping(stop):
-            walked = _side_by_side(partial(walk, intake), accounts, stop)
-        intake.flush()
-        committer.finish()
-        if stop.is_set():
-            pacing.check()
-    except MailarkError as error:
-        return walked, error
-    return walked, None
 
 
 def _side_by_side(
