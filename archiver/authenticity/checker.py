@@ -177,7 +177,7 @@ class _Reader:
 
     def __init__(self, body: Body, start: int, fields: Sequence[Field], finder: Finder) -> None:
         self._body, self._start, self._fields, self._finder = body, start, fields, finder
-        self._bare = any(b"\r" in one.raw.replace(b"\r\n", b"") for one in fields)
+        self._bare = _has_bare(fields)
         self._hashes: dict[tuple[bool, int | None], tuple[bytes, int]] = {}
 
     def dkim(self, field: Field) -> Verdict | _Claim:
@@ -225,6 +225,12 @@ class _Reader:
             return "the body is not the one that was signed", ""
         part = made.length is not None and made.length < size
         return "", f"covers only the first {made.length} of {size} bytes of the body" if part else ""
+
+
+def _has_bare(fields: Sequence[Field]) -> bool:
+    """Whether a field has a CR that ends no line."""
+    text = b"\r\n".join([one.raw for one in fields])
+    return text.count(b"\r") != text.count(b"\r\n")
 
 
 def _answer(future: Future[Answer], until: float) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archiver.model import Body
 
@@ -14,6 +14,7 @@ HEAD_LIMIT = 1024 * 1024
 
 WHITE = b" \t\r\n"
 _INK = bytes(set(range(256)) - set(b"\r\n"))
+_FIELD_END = re.compile(rb"\r\n(?![ \t])")
 _NAME = re.compile(rb"[!-9;-~]+")
 _TAG = re.compile(rb"[A-Za-z][A-Za-z0-9_]*")
 _LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -29,8 +30,7 @@ class Flawed(ValueError):  # noqa: N818  (never leaves this room)
         self.result = result
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One header field. `name` is in lower case; `raw`: all of it as it stands, with CRLFs, without the last one."""
 
     name: bytes
@@ -65,19 +65,13 @@ def crlf(text: bytes) -> bytes:
 
 def split(head: bytes) -> list[Field]:
     """The fields of a header block, in order. Lines that belong to none are passed over."""
-    found: list[tuple[bytes, list[bytes]]] = []
-    lines: list[bytes] | None = None
-    for line in head.removesuffix(b"\r\n").split(b"\r\n"):
-        if line[:1] in (b" ", b"\t"):
-            if lines is not None:
-                lines.append(line)
-            continue
-        name, colon, _ = line.partition(b":")
-        name, lines = name.rstrip(b" \t"), None
+    found: list[Field] = []
+    for raw in _FIELD_END.split(head.removesuffix(b"\r\n")):
+        name, colon, _ = raw.partition(b":")
+        name = name.rstrip(b" \t")
         if colon and _NAME.fullmatch(name):
-            lines = [line]
-            found.append((name.lower(), lines))
-    return [Field(name, b"\r\n".join(lines)) for name, lines in found]
+            found.append(Field(name.lower(), raw))
+    return found
 
 
 def tags(text: bytes) -> dict[bytes, bytes]:

@@ -75,6 +75,7 @@ HOSTILE = {
     "many fields": lambda n: (
         signed_by_hand(h="from:x") + b"" if not n else signed_by_hand(b"X: y\r\n" * (n // 6) + MAIL)
     ),
+    "a field of many lines": lambda n: signed_by_hand(b"X: y" + b"\r\n\t:" * (n // 4) + b"\r\n" + MAIL),
     "many signatures": lambda n: b"DKIM-Signature: v=1;\r\n" * (n // 22) + MAIL,
     "a long chain": lambda n: sealed(b"X: " + b"y" * (n // 40) + b"\r\n" + MAIL, ["a.example"] * 10),
     "a large number": lambda n: signed_by_hand(l="9" * n),
