@@ -24,7 +24,7 @@ import archiver.vault.keys  # noqa: F401
 def main() -> None:
     config, seed = sys.argv[1], int(sys.argv[2])
     chance = random.Random(seed)
-    filling.PACK_SIZE, allowance.WRITE_SIZE = 48 * 1024, 24 * 1024  # many seals and commits in each run
+    filling.PACK_SIZE, allowance.WRITE_SIZE = 12 * 1024, 4 * 1024  # many seals and commits in each run
     drafts.PIECE = 300  # nearly every line goes to the catalog before its pack is sealed
     usual = 0.5  # seconds a run takes that is left alone; follows what is seen
     for _ in sys.stdin:
