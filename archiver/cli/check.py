@@ -189,7 +189,9 @@ def _lines(verdict: Verdict, level: str) -> Iterator[str]:
         columns.append(("Not as promised", lambda store: number(len(store.unlocked))))
     columns.append(("Faults", lambda store: number(len(store.faults))))
     rows = [[cell(store) for _, cell in columns] for store in verdict.stores]
-    yield table([title for title, _ in columns], rows, numbers=(1, 2, 3, 4, len(columns) - 1))
+    words = ("Store", "Oldest reading")
+    numbers = [at for at, (title, _) in enumerate(columns) if title not in words]
+    yield table([title for title, _ in columns], rows, numbers=numbers)
     for store in verdict.stores:
         if store.protection:
             yield f"{store_name(store.url)}: {store.protection}"

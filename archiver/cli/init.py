@@ -14,6 +14,7 @@ from archiver.cli.session import Session, ask, passphrase_in
 from archiver.config import Settings
 from archiver.errors import ConfigError, StoreError
 
+WAYS = "give --generate-passphrase, which makes one, or --passphrase-file"
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -91,9 +92,12 @@ def _claim(undo: ExitStack, path: Path) -> Path:
 def _given(settings: Settings, file: Path | None) -> str:
     if file:
         return passphrase_in(file)
-    if secret := settings.archive.passphrase:
+    secret = settings.archive.passphrase
+    if secret and secret.kind == "file" and not Path(str(secret.value)).exists():
+        raise ConfigError(f"there is no {secret.value} with the new archive's passphrase", WAYS)
+    if secret:
         return secret.reveal()
-    return ask("Passphrase of the new archive", "give --passphrase-file or --generate-passphrase", twice=True)
+    return ask("Passphrase of the new archive", WAYS, twice=True)
 
 
 def _generated(undo: ExitStack, settings: Settings) -> str:

@@ -42,6 +42,10 @@ def command(
     if is_new:
         _write(settings)
         click.echo(f"wrote {settings.path}; add the accounts to it", err=True)
+    elif settings.archive != session.settings.archive:
+        click.echo(
+            f"{settings.path} is as it was; for this archive it must say:\n{_text(settings)}", err=True, nl=False
+        )
     if json_:
         click.echo(as_json(as_values(report)))
     click.echo(f"root fingerprint: {' '.join(wrap(report.fingerprint, 4))}", err=json_)
@@ -65,11 +69,16 @@ def _settings(session: Session, stores: tuple[str, ...], work: Path | None) -> t
     return Settings(path, ArchiveSettings(urls, min(2, len(urls)), place or default_work(), None), ()), True
 
 
-def _write(settings: Settings) -> None:
-    """A first configuration. A JSON text is a TOML text too as long as it is not escaped beyond ASCII controls."""
+def _text(settings: Settings) -> str:
+    """The table of these settings. A JSON text is a TOML text too unless it is escaped beyond ASCII controls."""
     stores, work = (
         json.dumps(value, ensure_ascii=False) for value in (settings.archive.stores, str(settings.archive.work))
     )
+    return f"[archive]\nstores = {stores}\nwork = {work}\n"
+
+
+def _write(settings: Settings) -> None:
+    """A first configuration."""
     settings.path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(settings.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(f"[archive]\nstores = {stores}\nwork = {work}\n")
+        file.write(_text(settings))

@@ -68,8 +68,9 @@ def verdict(report: RunReport) -> str:
     count = plural(len(folders), "folder")
     if report.dry_run:
         return f"dry run (exit code {code}): {new} messages ({fetched}) to fetch in {count}"
+    stopped = sum(account.error is not None for account in report.accounts)
     parts = [
-        plural(len(report.accounts), "account"),
+        plural(len(report.accounts), "account") + (f" ({number(stopped)} of them stopped)" if stopped else ""),
         count,
         f"{number(sum(folder.on_server for folder in folders))} on the server",
         f"{number(sum(folder.archived for folder in folders))} archived",

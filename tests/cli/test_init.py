@@ -28,3 +28,21 @@ def test_a_store_that_does_not_answer_leaves_no_half_archive_in_the_others(
     sandbox.write_config()
     again = sandbox.run("init", "--generate-passphrase")
     assert again.code == 0, again
+
+
+def test_without_a_passphrase_it_is_said_how_to_have_one(sandbox: Sandbox) -> None:
+    sandbox.write_config()
+    refused = sandbox.run("init")
+    assert refused.code == 2
+    assert "--generate-passphrase" in refused.err
+    assert not (sandbox.home / "recovery-sheet.txt").exists()
+
+
+def test_recover_tells_what_an_existing_configuration_must_say(sandbox: Sandbox) -> None:
+    sandbox.write_config()
+    assert sandbox.run("init", "--generate-passphrase").code == 0
+    before = sandbox.config.read_text("utf-8")
+    done = sandbox.run("recover", "--store", "first", "--work", "other", "--passphrase-file", "passphrase")
+    assert done.code == 0, done
+    assert f'stores = ["{(sandbox.home / "first").as_uri()}"]\nwork = "{sandbox.home / "other"}"\n' in done.err
+    assert sandbox.config.read_text("utf-8") == before
