@@ -72,7 +72,7 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
-WIDEST = 60
+WIDEST = 110
 """Columns that a cell may claim for its whole column; a longer one moves the rest of its own line only."""
 
 
