@@ -14,6 +14,7 @@ It ends when its input does.
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import signal
 import struct
@@ -57,11 +58,17 @@ def main(understand: Understand = line_of) -> None:
             resource.setrlimit(kind, (limit, limit))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process: nothing in a message can hold it off
     seconds = float(sys.argv[1])
-    with suppress(EOFError, BrokenPipeError), open(0, "rb", _BUFFER) as requests, open(1, "wb", 0) as answers:
-        if b'"not parsed' not in understand("0" * 64, len(_PROBE), _PROBE):
-            gc.collect()
-            gc.freeze()
-            _serve(requests, answers, understand, seconds)
+    with open(0, "rb", _BUFFER) as requests, open(1, "wb", 0) as answers:
+        try:
+            if b'"not parsed' not in understand("0" * 64, len(_PROBE), _PROBE):
+                gc.collect()
+                gc.freeze()
+                _serve(requests, answers, understand, seconds)
+        except (EOFError, BrokenPipeError):
+            return
+        except BaseException:
+            # Before the pipes are closed: who sees their end kills what may be left, and that must not be the status.
+            os._exit(1)
 
 
 def _serve(requests: BinaryIO, answers: BinaryIO, understand: Understand, seconds: float) -> None:
