@@ -131,7 +131,7 @@ def test_many_threads_hand_over_more_than_both_pipes_hold(made: Callable[..., Re
         return job
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(hand_over, bodies, timeout=60))
+        found = list(pool.map(hand_over, bodies, timeout=300))
     assert [one.wait() for one in found] == [line(body) for body in bodies]
     print(f"{sum(map(len, bodies)) / 1e6:.0f} MB, at most {max(held) / 1e6:.0f} MB on their way")
     assert max(held) <= understanding.IN_FLIGHT + 8 * 3_100_000
@@ -157,12 +157,20 @@ def test_a_message_larger_than_what_may_be_on_its_way_is_taken(
         ("lie", "its process died"),
         ("stammer", "its process died"),
         ("spin", "too much processor time"),
-        ("stop", "its process died"),
     ],
 )
 def test_a_message_costs_its_own_line_only(made: Callable[..., ReaderProcess], what: str, why: str) -> None:
-    reader = made(FRAGILE, seconds=0.5, clock=2.0)
     bodies = [mail(1), mail(2), doing(what), mail(3), mail(4), doing(what, 2), mail(5)]
+    expect(made(FRAGILE, seconds=0.5), why, bodies)
+
+
+def test_a_message_that_stops_the_process_costs_its_own_line_only(made: Callable[..., ReaderProcess]) -> None:
+    """The clock ends it, twice; it must be longer than a start takes, on a busy machine, too."""
+    expect(made(FRAGILE, clock=5.0), "its process died", [mail(1), doing("stop"), mail(2)])
+
+
+def expect(reader: ReaderProcess, why: str, bodies: Sequence[bytes]) -> None:
+    """Each message has its line; those that do something have the line that says why they have no other."""
     found = [reader.submit(digest(body), body) for body in bodies]
     for body, one in zip(bodies, found, strict=True):
         if b"do: " not in body:
@@ -230,11 +238,13 @@ class Killer:
 
 @pytest.mark.slow
 def test_kills_at_random_moments_change_no_line(made: Callable[..., ReaderProcess]) -> None:
-    reader = made()
+    reader, began = made(), time.monotonic()
+    reader.submit(digest(PLAIN), PLAIN).wait()
+    start = time.monotonic() - began  # most processes must live to give a line, or they are done without
     bodies: list[bytes] = []
     found: list[Understood] = []
-    deadline = time.monotonic() + 60
-    with Killer(3, 1.0) as killer, ThreadPoolExecutor(4) as pool:
+    deadline = time.monotonic() + 300
+    with Killer(3, max(1.0, 4 * start)) as killer, ThreadPoolExecutor(4) as pool:
         while killer.kills < 20 and time.monotonic() < deadline:
             some = [mail(len(bodies) + number, 60_000) for number in range(100)]
             found += pool.map(lambda body: reader.submit(digest(body), body), some)
@@ -285,7 +295,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_it_ends_when_the_run_is_killed() -> None:
     done = subprocess.run([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True, cwd=Path.cwd())
-    pid, deadline = int(done.stdout), time.monotonic() + 10
+    pid, deadline = int(done.stdout), time.monotonic() + 60
     while time.monotonic() < deadline:
         if REAL not in (Path(f"/proc/{pid}/cmdline").read_bytes() if Path(f"/proc/{pid}").exists() else b""):
             return

@@ -90,7 +90,7 @@ def by_id(entry: MessageEntry) -> str:
 def test_a_message_that_ends_the_process_is_archived_and_its_line_says_so(
     tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fragile = ("tests.backup.fragile", 0.5, 5.0)
+    fragile = ("tests.backup.fragile", 0.5, 300.0)
     monkeypatch.setattr(understanding.ReaderProcess.__init__, "__defaults__", fragile)
     sent = [mail(1), doing("abort"), mail(2), doing("spin"), mail(3)]
     for body in sent:
