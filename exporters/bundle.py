@@ -21,7 +21,8 @@ from exporters.production.evidence import Evidence
 from exporters.production.finishing import Finish, Pages, query_json
 from exporters.production.intake import FAILED, Prepared, prepare
 from exporters.production.journal import Entry, Journal
-from exporters.production.listings import not_produced
+from exporters.production.listings import not_produced, unmatched
+from exporters.production.numbering import Numbers
 from exporters.production.order import Order, Search, described, same_order
 from exporters.production.pdftext import PdfReader
 from exporters.production.report import slip
@@ -54,7 +55,8 @@ class Press:
 @dataclass(frozen=True, slots=True)
 class BundleReport(Report):
     """As `Report`; files are the volumes. equation: the sum of the reconciliation, written out · signature, timestamp:
-    who signed and time-stamped it, or that nobody did.
+    who signed and time-stamped it, or that nobody did · unmatched: entries of the order's lists that match no document,
+    each with the list it stands in: perhaps a slip, by which something privileged is handed out.
 
     Of a bundle that was there: available: the failed messages that the archive can give now · following: the first
     number that it does not use · as_of: the moment of the archive it was made of, "" when that is the archive's of now.
@@ -63,6 +65,7 @@ class BundleReport(Report):
     equation: str = ""
     signature: str = ""
     timestamp: str = ""
+    unmatched: tuple[tuple[str, str], ...] = ()
     available: tuple[MessageId, ...] = ()
     following: int = 0
     as_of: str = ""
@@ -111,7 +114,8 @@ class BundleExporter:
         if not same_order(made, asked):
             raise ConfigError(f"{first} is there already and holds something else", "write to another folder")
         paths = self._verified(volumes, first)
-        failed = tuple(not_produced(first / "data/REPORT"))
+        lists = first / "data/REPORT"
+        failed = tuple(not_produced(lists))
         available = tuple(message for message, _ in failed if self._to_be_had(message))
         return BundleReport(
             0,
@@ -120,8 +124,9 @@ class BundleExporter:
             tuple(path.relative_to(volumes.target) for path in paths),
             bag.told(first).get("Reconciliation", ""),
             *told(self._seal),
+            unmatched=tuple(unmatched(lists)),
             available=available,
-            following=_following(paths, self._order.numbers.prefix),
+            following=_following(paths, self._order.numbers),
             as_of=str(made.get("archive_as_of")) if made != asked else "",
         )
 
@@ -207,7 +212,7 @@ class BundleExporter:
         failed = tuple(_problem(entry.id, entry.reason) for entry in journal.entries() if entry.outcome == FAILED)
         paths = tuple(volumes.folder(volume.number).relative_to(volumes.target) for volume in tally.volumes)
         written = tally.messages - skipped - len(failed)
-        return BundleReport(written, skipped, failed, paths, tally.equation, *told(self._seal))
+        return BundleReport(written, skipped, failed, paths, tally.equation, *told(self._seal), unmatched=tally.unused)
 
 
 def _resumed(
@@ -252,8 +257,8 @@ def _query(root: Path) -> dict[str, Any]:
     return {}
 
 
-def _following(volumes: Sequence[Path], prefix: str) -> int:
-    """The number after the last one used; 0 when none is."""
+def _following(volumes: Sequence[Path], numbers: Numbers) -> int:
+    """The number after the last one used; the first of the order when none is."""
     ranges = (bag.told(root).get("Bates-Range", "") for root in reversed(volumes))
     last = next((found for found in ranges if " to " in found), "").rpartition(" ")[2]
-    return int(last.removeprefix(prefix)) + 1 if last else 0
+    return int(last.removeprefix(numbers.prefix)) + 1 if last else numbers.start

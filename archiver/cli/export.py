@@ -84,7 +84,7 @@ def _export(
             sweep(handover.folder)
             order.monitor.begin("export", len(order.hits), sum(hit.size for hit in order.hits))
             report = exporter.export(handover.watched(_outgoing(order, failures)), handover.folder)
-        carried = handover.finish(_subjects((*failures.problems, *report.failed)))
+        carried = handover.finish([*_subjects((*failures.problems, *report.failed)), *form.lacks(report)])
         order.monitor.end("export", f"{plural(len(carried.names or report.files), 'file')} in {place}")
         return report, carried
 
@@ -96,7 +96,7 @@ def _subjects(problems: Iterable[Problem]) -> list[str]:
 
 def _tell(form: Form, report: Report, carried: Carried, place: Destination, failures: _Failures, *, json_: bool) -> int:
     """Print the report and its summary line; the exit code."""
-    code = 7 if failures.damaged else 3 if failures.problems else 0
+    code = 7 if failures.damaged else 3 if failures.problems or form.lacks(report) else 0
     files = carried.names if place.recipients else [str(path) for path in report.files]
     if json_:
         document: dict[str, Any] = {"written": report.written, "skipped": report.skipped, **form.details(report)}

@@ -25,6 +25,7 @@ LISTS = {
     "duplicates.csv": ("control_number", "message_sha256", "relation", "custodian", "account", "folder", "uid", "seen"),
 }
 _NOT_PRODUCED = "not produced: "
+_UNMATCHED = "no document matches the entry of --"
 
 
 class Listings:
@@ -72,9 +73,7 @@ class Listings:
 
     def unused(self, entries: Iterable[tuple[str, str]]) -> None:
         """Entries of the lists that nothing was found for."""
-        self._rows(
-            "exceptions.csv", (("", "", f"no document matches the entry of --{name}: {key}") for name, key in entries)
-        )
+        self._rows("exceptions.csv", (("", "", f"{_UNMATCHED}{name}: {key}") for name, key in entries))
 
     def _duplicates(self, entry: Entry, control: str) -> None:
         """Every place but the first custodian's own."""
@@ -116,7 +115,20 @@ class Listings:
 
 def not_produced(folder: Path) -> Iterator[tuple[MessageId, str]]:
     """The messages that an exceptions.csv names as failed, each with why. Raises OSError."""
+    for message, exception in _told(folder):
+        if exception.startswith(_NOT_PRODUCED):
+            yield message, exception.removeprefix(_NOT_PRODUCED)
+
+
+def unmatched(folder: Path) -> Iterator[tuple[str, str]]:
+    """The entries that an exceptions.csv names as matching nothing: the list, the entry. Raises OSError."""
+    for _, exception in _told(folder):
+        if exception.startswith(_UNMATCHED):
+            name, _, key = exception.removeprefix(_UNMATCHED).partition(": ")
+            yield name, key
+
+
+def _told(folder: Path) -> Iterator[tuple[MessageId, str]]:
     with (folder / "exceptions.csv").open(encoding="utf-8-sig", newline="") as file:
         for _, message, exception in csv.reader(file):
-            if exception.startswith(_NOT_PRODUCED):
-                yield message, exception.removeprefix(_NOT_PRODUCED)
+            yield message, exception

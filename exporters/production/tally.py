@@ -95,6 +95,7 @@ class Tally:
         gone = [hit for hit in search.hits if hit.id not in self._ids]
         for hit in gone:
             self._outcome(FAILED, len(order.holders(hit.places)))
+            self._listed.add(hit.id)
         self.unused = tuple((name, key) for name, key in order.lists.entries() if key not in self._listed)
         return [(hit.id, search.unread(hit.id)) for hit in gone]
 

@@ -141,6 +141,22 @@ def test_messages_that_repair_brought_back_are_named_and_ordered_anew(sandbox: S
     assert [(record["SHA256HASH"], record["BEGBATES"]) for record in records] == [(lost, f"MAIL{number:08d}")]
 
 
+@pytest.mark.slow
+def test_a_mistyped_id_of_a_privileged_message_is_told_and_no_success(sandbox: Sandbox) -> None:
+    """Its message is in the bundle: nobody may take that for done."""
+    sandbox.init()
+    sandbox.run("backup")
+    secret = sandbox.run("search", "--ids", "采购合同").out.strip()
+    mistyped = f"{(int(secret[0], 16) + 1) % 16:x}{secret[1:]}"
+    (sandbox.home / "privileged.csv").write_text(f"sha256,reason,basis\n{mistyped},advice,attorney-client\n", "utf-8")
+    words = ("export", "from:anna", *OPTIONS, "--withhold", "privileged.csv", "--no-pdf")
+    for written in (6, 0):
+        done = sandbox.run(*words)
+        assert done.code == 3 and f"NOT complete (exit code 3): {written} messages written" in done.last
+        assert "1 entry of --withhold and --redact matches no document, see exceptions.csv" in done.last
+    assert sandbox.run(*words, "--json").json["unmatched"] == [{"list": "withhold", "entry": mistyped}]
+
+
 def _archived(sandbox: Sandbox, subject: str) -> str:
     """One more message by a backup of its own; its id."""
     sandbox.server.append(sandbox.users["sales"], "INBOX", message(subject, subject), [], WHEN)

@@ -126,6 +126,17 @@ def test_the_supplement_goes_on_with_the_numbers(tmp_path: Path) -> None:
     assert len(numbers) == len(set(numbers)) and numbers == sorted(numbers)
 
 
+def test_where_no_message_could_be_had_the_supplement_has_the_first_number(tmp_path: Path) -> None:
+    messages = many(2)
+    search = Search("contract", messages, {"id": "a1"}, START, again={messages[1].id: messages[1]}.get)
+    order = Order("CASE-1", numbers=Numbers("MAIL", 7))
+    made = Production(tmp_path, messages, order, search=search)
+    made.run(iter(()))
+    told = made.run(iter(()))
+    assert isinstance(told, BundleReport)
+    assert (told.available, told.following) == ((messages[1].id,), 7), "no number was used"
+
+
 def test_an_archive_that_moved_on_since_does_not_make_it_another_bundle(tmp_path: Path) -> None:
     """A run archived something else: a finished bundle stays what it is, an unfinished one is begun anew."""
     messages = many(6)

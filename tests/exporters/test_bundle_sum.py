@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from archiver.errors import IntegrityError
+from exporters.bundle import BundleReport
 from exporters.production.lists import Ground, Lists, read_lists
 from exporters.production.order import Order, Search
 from tests.exporters.production.kit import (
@@ -66,9 +67,20 @@ def test_near_duplicates_are_all_produced_and_told(tmp_path: Path) -> None:
 def test_an_entry_that_matches_nothing_is_told(tmp_path: Path) -> None:
     lists = read_lists(f"sha256,reason,basis\n{'a' * 64},x,y\n".encode(), b"attachment,reason\nno.pdf,x\n")
     made = Production(tmp_path, many(2), Order("CASE-1", lists=lists))
-    made.run()
+    entries = (("withhold", "a" * 64), ("redact", "no.pdf"))
+    for report in (made.run(), made.run()):
+        assert isinstance(report, BundleReport)
+        assert report.unmatched == entries, "a bundle that was there tells it again"
     told = [row["exception"] for row in made.rows("exceptions.csv") if not row["message_sha256"]]
     assert told == [
         f"no document matches the entry of --withhold: {'a' * 64}",
         "no document matches the entry of --redact: no.pdf",
     ]
+
+
+def test_an_entry_for_a_message_that_could_not_be_read_is_no_slip(tmp_path: Path) -> None:
+    messages = many(2)
+    lists = read_lists(f"sha256,reason,basis\n{messages[1].id},x,y\n".encode(), None)
+    report = Production(tmp_path, messages, Order("CASE-1", lists=lists)).run(messages[:1])
+    assert isinstance(report, BundleReport)
+    assert (len(report.unmatched), report.written) == (0, 1)

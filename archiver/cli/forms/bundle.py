@@ -156,7 +156,11 @@ def _details(report: Report) -> dict[str, Any]:
     if not isinstance(report, BundleReport):
         return {}
     details = {"reconciliation": report.equation, "signature": report.signature, "timestamp": report.timestamp}
-    later = {"available_now": list(report.available), "next_number": report.following} if report.available else {}
+    later: dict[str, Any] = {}
+    if report.available:
+        later = {"available_now": list(report.available), "next_number": report.following}
+    if report.unmatched:
+        later["unmatched"] = [{"list": name, "entry": entry} for name, entry in report.unmatched]
     return details | later | ({"archive_as_of": report.as_of} if report.as_of else {})
 
 
@@ -169,6 +173,10 @@ def _told(report: Report) -> str:
     told = [report.equation, report.signature, report.timestamp]
     if report.as_of:
         told.append(f"made of the archive as of {report.as_of}, which has changed since")
+    if report.unmatched:
+        count = plural(len(report.unmatched), "entry of", "entries of") + " --withhold and --redact"
+        word = "matches" if len(report.unmatched) == 1 else "match"
+        told.append(f"{count} {word} no document, see exceptions.csv: is something handed out that should not be?")
     if report.available:
         whole = "is not changed: order them anew into another folder"
         count = plural(len(report.available), "message")
@@ -176,5 +184,11 @@ def _told(report: Report) -> str:
     return "; ".join(told)
 
 
+def _lacks(report: Report) -> list[str]:
+    from exporters.bundle import BundleReport
+
+    return [f"--{name} {entry}" for name, entry in report.unmatched] if isinstance(report, BundleReport) else []
+
+
 _TELLING = ("data/REPORT/query.json", "data/REPORT/exceptions.csv")
-BUNDLE = Form("bundle", _open, (*OPTIONS, *SEAL_OPTIONS, WORKERS), _details, _told, volumes=_TELLING)
+BUNDLE = Form("bundle", _open, (*OPTIONS, *SEAL_OPTIONS, WORKERS), _details, _told, _lacks, _TELLING)

@@ -47,6 +47,10 @@ def _silent(_report: Report) -> str:
     return ""
 
 
+def _all(_report: Report) -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """One row of the table.
@@ -55,6 +59,7 @@ class Form:
     what is heavy itself, for this module is imported whenever an export's help is shown · options: given with another
     form they are a mistake in the usage; two forms may share the same option object · details: what the report says
     beyond the counts, for JSON · told: the same as the end of the summary line, "" for nothing.
+    lacks: what was ordered and could not be done, besides messages that failed: with any of it the exit code is 3.
     volumes: of a form that reads its files again until its end, and makes folders that are volumes, the files in each
     that tell what was ordered and what came of it (see `handover.FileByFile`).
     """
@@ -64,4 +69,5 @@ class Form:
     options: tuple[click.Option, ...] = ()
     details: Callable[[Report], dict[str, Any]] = _nothing
     told: Callable[[Report], str] = _silent
+    lacks: Callable[[Report], Sequence[str]] = _all
     volumes: Sequence[str] = ()
