@@ -57,7 +57,7 @@ class AccountReport:
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """One store at the end of a run: how many commits it still lacks, and why.
+    """One store at the end of a run: how many commits it still lacks, and what is wrong with it.
 
     waits: nothing failed, the hours in which the run may send were over · full: its disk or quota is full, or it asks
     to slow down · hint: what to do about the reason.
@@ -69,6 +69,11 @@ class StoreReport:
     waits: bool = False
     full: bool = False
     hint: str = ""
+
+    @property
+    def wanting(self) -> bool:
+        """Whether it lacks something, or is away on a night that brought nothing new to it."""
+        return bool(self.lacks or (self.reason and not self.waits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +95,13 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """0 only if every message on every server is archived in enough stores, and no store lacks anything."""
+        """0 only if every message on every server is archived in enough stores, and every store has all of it."""
         codes = {account.exit_code for account in self.accounts}
         if self.error is not None:
             codes.add(self.error.exit_code)
-        lacking = [store for store in self.stores if store.lacks]
-        if lacking or not self.settled:
-            codes.add(6 if lacking and all(store.waits or store.full for store in lacking) else 8)
+        wanting = [store for store in self.stores if store.wanting]
+        if wanting or not self.settled:
+            codes.add(6 if wanting and all(store.waits or store.full for store in wanting) else 8)
         if self.catalog_problem:
             codes.add(1)
         return next((code for code in _WORST_FIRST if code in codes), 0)

@@ -18,7 +18,6 @@ from archiver.errors import ConfigError, StoreError
 if TYPE_CHECKING:
     from archiver.moving import Filled
     from archiver.stores.interface import Store
-    from archiver.stores.unavailable import UnavailableStore
 
 
 @click.group()
@@ -32,13 +31,12 @@ def command() -> None:
 def list_stores(session: Session, json_: bool) -> None:
     """List the configured stores, and whether each answers."""
     from archiver.opening import open_stores
-    from archiver.stores.abilities import protection
-    from archiver.stores.unavailable import UnavailableStore
+    from archiver.stores.abilities import absence, protection
 
     settings = session.settings.archive
     stores = open_stores(settings.stores)
     protections = [protection(store) for store in stores]
-    errors = [_reason(store) if isinstance(store, UnavailableStore) else None for store in stores]
+    errors = [_reason(store.url, why) if (why := absence(store)) else None for store in stores]
     if json_:
         values = [
             {"url": url, "error": error, "protection": str(found) if found else None}
@@ -56,9 +54,9 @@ def list_stores(session: Session, json_: bool) -> None:
     finish(StoreError.exit_code if dead else 0)
 
 
-def _reason(store: UnavailableStore) -> str:
+def _reason(url: str, error: StoreError) -> str:
     """Why it could not be opened, without its URL, which stands beside."""
-    return str(store.error).removeprefix(store.url).lstrip(": ")
+    return str(error).removeprefix(url).lstrip(": ")
 
 
 @command.command("login")

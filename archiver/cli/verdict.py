@@ -21,9 +21,9 @@ def complaints(report: RunReport) -> Iterator[str]:
                 yield f"{account.account}/{folder.folder}: {_incomplete(folder)}"
                 yield from _names(folder)
     for store in report.stores:
-        if store.lacks:
-            lacks = f"store {store_name(store.url)} lacks {plural(store.lacks, 'commit')}"
-            yield _with_hint(f"{lacks}: {store.reason}", store.hint)
+        if store.wanting:
+            lacks = f" lacks {plural(store.lacks, 'commit')}" if store.lacks else ""
+            yield _with_hint(f"store {store_name(store.url)}{lacks}: {store.reason}", store.hint)
     if report.catalog_problem:
         yield f"{report.catalog_problem} (the messages are safe; `mailark reindex` mends it)"
     if report.error is not None:

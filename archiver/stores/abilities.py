@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from archiver.errors import ConfigError, MailarkError
+from archiver.errors import ConfigError, MailarkError, StoreError
 from archiver.stores.interface import Store
 from archiver.stores.locks import Lock, NewHolds, Protection
 
@@ -73,6 +73,20 @@ def refuse_doubles(stores: Sequence[Store]) -> None:
             if known.url != store.url:
                 text = f"{known.url} and {store.url} are one place; a store counts as one copy only"
                 raise ConfigError(text, "Take one of them out of stores.")
+
+
+@runtime_checkable
+class Absent(Protocol):
+    """A store that may be away: it stands in for one that could not be opened, or passes calls on to one."""
+
+    @property
+    def absence(self) -> StoreError | None:
+        """Why every call fails; None for a store that is there."""
+
+
+def absence(store: Store) -> StoreError | None:
+    """Why the store could not be opened, if that is so."""
+    return store.absence if isinstance(store, Absent) else None
 
 
 @runtime_checkable

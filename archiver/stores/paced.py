@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from archiver.stores.abilities import checksum, parallel
+from archiver.errors import StoreError
+from archiver.stores.abilities import absence, checksum, parallel
 from archiver.stores.interface import Data, Stat, Store
 
 
@@ -61,6 +62,10 @@ class PacedStore:
     @property
     def parallel(self) -> int:
         return parallel(self.inner)
+
+    @property
+    def absence(self) -> StoreError | None:
+        return absence(self.inner)
 
     @property
     def paused(self) -> bool:

@@ -13,10 +13,10 @@ class UnavailableStore:
 
     def __init__(self, url: str, error: StoreError) -> None:
         self.url = url
-        self.error = error
+        self.absence = error
 
     def _raise(self) -> StoreError:
-        return StoreError(str(self.error), self.error.hint)
+        return StoreError(str(self.absence), self.absence.hint)
 
     def put_if_absent(self, name: str, data: Data) -> bool:
         """Raises StoreError."""

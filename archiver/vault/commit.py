@@ -21,7 +21,7 @@ from typing import Protocol
 from archiver.errors import ConfigError, IntegrityError, MailarkError, QuotaError, StoreError
 from archiver.model import Problem
 from archiver.monitor import Monitor
-from archiver.stores.abilities import parallel
+from archiver.stores.abilities import absence, parallel
 from archiver.stores.interface import Data, Store
 from archiver.stores.table import identity
 from archiver.threads import side_by_side
@@ -54,7 +54,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoreOutcome:
-    """One store after a push: the numbers of the commits it holds and lacks, and why it lacks any."""
+    """One store after a push: the numbers of the commits it holds and lacks, and what is wrong with it."""
 
     url: str
     holds: tuple[int, ...]
@@ -249,7 +249,7 @@ class Push:
                     store.url,
                     tuple(seq for seq, ids in held.items() if identity(store.url) in ids),
                     tuple(seq for seq, ids in held.items() if identity(store.url) not in ids),
-                    self.errors.get(store.url),
+                    self.errors.get(store.url) or absence(store),
                 )
                 for store in self.stores
             ),

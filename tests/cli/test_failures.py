@@ -116,6 +116,22 @@ def test_a_store_that_is_gone_is_8_and_is_brought_up_to_date_later(sandbox: Sand
     assert_next_run_completes(sandbox)
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["an empty folder in its place", "nothing in its place"])
+def test_a_store_that_is_away_is_8_in_a_night_without_new_mail_too(sandbox: Sandbox, there: bool) -> None:
+    sandbox.init()
+    assert sandbox.run("backup").code == 0
+    store, away = sandbox.home / "second", sandbox.home / "away"
+    store.rename(away)
+    if there:
+        store.mkdir()
+    done = sandbox.run("backup")
+    assert_clear(done, 8, "second is not a store", "repair --new")
+    assert "NOT complete (exit code 8)" in done.out + done.err
+    shutil.rmtree(store, ignore_errors=True)
+    away.rename(store)
+    assert_next_run_completes(sandbox)
+
+
 def test_a_store_that_cannot_be_written_is_8(sandbox: Sandbox) -> None:
     sandbox.init()
     in_the_way = sandbox.home / "second" / "packs" / era_of(datetime.now(UTC))
