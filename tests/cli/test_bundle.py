@@ -157,6 +157,22 @@ def test_a_mistyped_id_of_a_privileged_message_is_told_and_no_success(sandbox: S
     assert sandbox.run(*words, "--json").json["unmatched"] == [{"list": "withhold", "entry": mistyped}]
 
 
+@pytest.mark.slow
+def test_the_custodian_of_an_account_without_a_hit_is_told_and_that_of_none_refused(sandbox: Sandbox) -> None:
+    sandbox.init()
+    sandbox.run("backup")
+    words = ("export", "项目", *OPTIONS, "--no-pdf", "--custodian")
+    wrong = sandbox.run(*words, "sale=Zhang Wei")
+    assert (wrong.code, (sandbox.home / "out").exists()) == (2, False)
+    assert "--custodian sale: the archive has no such account" in wrong.err and "buying, sales" in wrong.err
+    done = sandbox.run(*words, "buying=Zhang Wei")
+    assert done.code == 0 and "note: --custodian buying: no message found is of this account" in done.err
+    del sandbox.users["buying"]
+    sandbox.write_config()
+    later = sandbox.run(*words, "buying=Zhang Wei")
+    assert later.code == 0, "an account that left still has its mail in the archive"
+
+
 def _archived(sandbox: Sandbox, subject: str) -> str:
     """One more message by a backup of its own; its id."""
     sandbox.server.append(sandbox.users["sales"], "INBOX", message(subject, subject), [], WHEN)

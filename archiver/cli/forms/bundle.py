@@ -52,11 +52,12 @@ OPTIONS = (
 
 @contextmanager
 def _open(order: Order, options: Options) -> Iterator[Exporter]:
-    from archiver.cli.forms.bundle_archive import search
+    from archiver.cli.forms.bundle_archive import check_accounts, search
     from archiver.cli.forms.bundle_evidence import evidence_of
     from exporters.bundle import BundleExporter
 
     production = _production(options)
+    check_accounts(order, production.custodians)
     with ExitStack() as stack:
         press = stack.enter_context(_press(order, options))
         seal, evidence = seal_of(order.archive, options), evidence_of(order)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from archiver.errors import IntegrityError, StoreError
+import click
+
+from archiver.cli.output import one_line
+from archiver.errors import ConfigError, IntegrityError, StoreError
 from archiver.vault.holds import era_of, standing
 from archiver.vault.inventory import Inventory, take
 from exporters.interface import Outgoing
@@ -54,6 +58,26 @@ def search(order: Order) -> Search:
     }
     query = order.query or "(a list of message ids)"
     return Search(query, order.hits, state, max(known, default=None), unread, again, kept)
+
+
+def check_accounts(order: Order, accounts: Iterable[str]) -> None:
+    """Say of which of these accounts nothing was found. ConfigError for one that the archive never had: the name of
+    its custodian would silently be nowhere in a bundle that is signed.
+    """
+    having = {place.account for hit in order.hits for place in hit.places}
+    for account in (name for name in accounts if name not in having):
+        if not _known(order.archive, account):
+            named = ", ".join(sorted(one.name for one in order.archive.settings.accounts))
+            raise ConfigError(f"--custodian {account}: the archive has no such account", f"there are: {named}")
+        click.echo(f"note: --custodian {one_line(account)}: no message found is of this account", err=True)
+
+
+def _known(archive: Archive, account: str) -> bool:
+    """Whether it is configured, or mail was archived of it when it was."""
+    if any(one.name == account for one in archive.settings.accounts):
+        return True
+    found = [] if '"' in account else archive.catalog.search(f'account:"{account}"')
+    return any(place.account == account for hit in found for place in hit.places)
 
 
 def inventory_of(archive: Archive) -> Inventory:
