@@ -41,8 +41,9 @@ def open_database(
         _create_private(path)
         connection = apsw.Connection(os.fspath(path))
         try:
+            connection.set_busy_timeout(round(timeout * 1000))  # first: a process that ends may hold it even now
             _unlock(connection, key, page_size)
-            _tune(connection, cache=cache, durable=durable, timeout=timeout)
+            _tune(connection, cache=cache, durable=durable)
         except BaseException:
             connection.close()
             raise
@@ -88,8 +89,7 @@ def _unlock(connection: apsw.Connection, key: bytes, page_size: int) -> None:
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the first read is what proves the key
 
 
-def _tune(connection: apsw.Connection, *, cache: int, durable: bool, timeout: float) -> None:
-    connection.set_busy_timeout(round(timeout * 1000))
+def _tune(connection: apsw.Connection, *, cache: int, durable: bool) -> None:
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "FULL" if durable else "NORMAL")
     connection.pragma("cache_size", -(cache // 1024))
