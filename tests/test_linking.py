@@ -105,6 +105,17 @@ def test_a_renamed_folder_is_linked(world: World) -> None:
     assert world.counts() == (0, 0)
 
 
+def test_a_folder_that_is_gone_is_named_once(world: World) -> None:
+    world.fill("left", 2)
+    world.fill("INBOX", 1)
+    world.run()
+    world.server.mailbox.delete("left")
+    notes = world.run().accounts[0].notes
+    gone = "left is no longer on the server (deleted, or renamed); its 2 messages stay in the archive"
+    assert [note for note in notes if "no longer" in note] == [gone]
+    assert not any("no longer" in note for note in world.run().accounts[0].notes)
+
+
 def test_a_folder_replaced_by_another_is_linked(world: World) -> None:
     world.fill("old", 30)
     for number in range(30, 50):

@@ -80,6 +80,7 @@ class AccountWalk:
         states, stale = self._state.folders(self._settings.name)
         present = {folder.name for folder in folders}
         vanished = [s for name, s in states.items() if name not in present and self._settings.wants(name)]
+        self._notes += [self._farewell(state) for state in vanished]
         for state in [*stale, *vanished]:
             self._close_epoch(state)
         unchanged = []
@@ -180,6 +181,12 @@ class AccountWalk:
         """Its places are no longer on the server; what they held stays archived, and may be found elsewhere."""
         self._linker.ended(state)
         self._changes.closed(state, sorted(self._state.known(state).flags))
+
+    def _farewell(self, state: FolderState) -> str:
+        """Said once, in the run that finds the folder gone: nothing else in the report would name it."""
+        count = self._state.count_places(state.id)
+        stays = "its message stays" if count == 1 else f"its {count} messages stay"
+        return f"{state.name} is no longer on the server (deleted, or renamed); {stays} in the archive"
 
     # -- what was not archived whole
 
