@@ -148,7 +148,7 @@ def test_under_a_budget_everything_is_read_in_turn_oldest_first(
             break
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    assert 5 <= night + 1 <= 8
+    assert 5 <= night + 1 <= 9  # two nights in a row read more than a fifth
     oldest = min(proof.time for proof in after.values())  # the last night may already have had time for the first one's
     assert oldest <= (START + timedelta(days=1)).isoformat()
     assert verdict.proven["memory:a"].oldest == oldest
@@ -173,7 +173,7 @@ def test_damage_is_found_by_a_budget_and_named_every_night_until_it_is_healed(
         nights.now += timedelta(days=1)
         found.append([fault.name for fault in checked(archive, budget=total(archive) // 4, proofs=proofs).all_faults])
     first = found.index([pack])
-    assert first < 6
+    assert first < 7  # two nights in a row read more than a quarter
     assert found[first:] == [[pack]] * (12 - first)
     assert (proofs.last("memory:a") or pytest.fail()).faults == 1
     assert repair(archive.stores, archive.made.machine.root, Silent()).exit_code == 0
@@ -187,7 +187,8 @@ def test_without_records_a_budget_takes_objects_at_random(archive: SmallArchive)
     held(archive, 0)[pack] = flip(archive.objects[pack], 7)
     tries = [len(checked(archive, budget=total(archive) // 3).all_faults) for _ in range(40)]
     assert 0 < sum(tries) < 40
-    assert checked(archive, budget=1).stores[0].read == 1, "one object at least"
+    (audit, *_) = checked(archive, budget=1).stores
+    assert audit.read + len(audit.faults) == 1, "one object at least, be it sound or not"
 
 
 def test_one_store_alone_is_checked_by_what_the_others_know(archive: SmallArchive) -> None:
