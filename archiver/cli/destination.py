@@ -107,13 +107,17 @@ def handed_to(place: Destination, archive: Archive, form: Form, asked: Sequence[
     Nothing plain is left behind, but of a form in volumes that was cut: that one is gone on with by the same export.
     """
     from archiver.handover.carriers import FileByFile
-    from archiver.handover.handover import Handover
+    from archiver.handover.handover import Handover, make_usable
     from archiver.handover.sealing import Sealed
     from archiver.handover.staging import staging
 
+    if isinstance(place.shelf, LocalShelf):
+        _refuse_work(place.shelf, archive.work.path)
     if place.folder is not None:
-        yield Handover(place.folder)
+        yield Handover(place.folder, volumes=bool(form.volumes))
         return
+    if isinstance(place.shelf, LocalShelf):
+        make_usable(place.shelf.folder)
     known = [*asked, *sorted(str(recipient) for recipient in place.recipients)]
     volumes, root = bool(form.volumes), archive.work.handover
     with ExitStack() as stack:
@@ -131,6 +135,12 @@ def handed_to(place: Destination, archive: Archive, form: Form, asked: Sequence[
         yield None if there else Handover(folder, carrier, volumes=volumes)
         carried = carrier.carried
         work.done = not carried.failed or not (carried.sent or carried.there)  # else a part of it lies there
+
+
+def _refuse_work(shelf: LocalShelf, work: Path) -> None:
+    """What lies in the work folder may be removed by any command, and with it."""
+    if shelf.folder.resolve().is_relative_to(work.resolve()):
+        raise ConfigError(f"{shelf.url} is, or lies in, the work folder", "export to a folder beside it")
 
 
 @contextmanager

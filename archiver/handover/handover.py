@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from archiver.errors import ConfigError, QuotaError
 from archiver.handover.carriers import Carried, Carrier, File
 from archiver.model import Body
 
@@ -26,6 +28,24 @@ class _Message(Protocol):
 M = TypeVar("M", bound=_Message)
 
 
+def make_usable(folder: Path, *, written: bool = True) -> None:
+    """Make a folder of this machine where there is none; written: see that files can be made in it.
+
+    Raises ConfigError, QuotaError: once, and not for each message that would have gone there.
+    """
+    probe = folder / f".{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if written:
+            probe.open("xb").close()
+            probe.unlink()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise QuotaError(f"no room in {folder}: {reason}", "free space and run the export again") from error
+        raise ConfigError(f"cannot write to {folder}: {reason}", "name a folder that can be made or written") from error
+
+
 class Handover:
     """The folder for the exporter, emptied while it is filled; without a carrier it is where the export stays.
 
@@ -41,9 +61,11 @@ class Handover:
         self._filled: set[str] = set()
 
     def prepare(self) -> None:
-        """Make the folder, for its owner alone: the mail in it is plain. What is wrong with it, the exporter tells."""
-        with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Make the folder, for its owner alone: the mail in it is plain. Raises as `make_usable`.
+
+        A bundle that is there is only verified, and may lie where nothing can be written.
+        """
+        make_usable(self.folder, written=not self._volumes)
 
     def watched(self, messages: Iterable[M]) -> Iterator[M]:
         """The messages on their way to the exporter; between two of them finished files are carried and removed."""

@@ -15,10 +15,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.places import QUERY, Later, contents, in_bucket, left, plain, unsealed
-from tests.cli.sandbox import PROGRAM, Done, Sandbox
+from tests.cli.sandbox import PROGRAM, Done, Sandbox, company
 from tests.servers import rclone_s3 as rclone_server
+from tests.servers.dovecot import Dovecot
 from tests.servers.drive import DriveServer
 from tests.servers.s3_faults import Hang, S3Proxy
+
+RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 
 @pytest.fixture
@@ -26,6 +29,15 @@ def backed_up(sandbox: Sandbox) -> Sandbox:
     sandbox.init()
     assert sandbox.run("backup").code == 0
     return sandbox
+
+
+@pytest.fixture(scope="module")
+def backed_up_once(tmp_path_factory: pytest.TempPathFactory, dovecot: Dovecot, template: Path) -> Sandbox:
+    """For tests that change nothing."""
+    made = company(tmp_path_factory.mktemp("company"), dovecot, template)
+    made.init()
+    assert made.run("backup").code == 0
+    return made
 
 
 @pytest.fixture
@@ -273,6 +285,20 @@ def test_a_store_of_the_archive_is_no_place_for_an_export(backed_up: Sandbox, be
     done: Done = backed_up.run(*QUERY, "eml", "--to", f"first{below}")
     assert (done.code, "a store of an archive" in done.err) == (2, True)
     assert contents(backed_up.home / "first") == before
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("form", ["eml", "bundle"])
+@pytest.mark.parametrize("where", ["mailark.toml", "mailark.toml/below", "/proc/x", "work/exports"])
+def test_a_folder_that_cannot_be_is_told_once_before_anything_is_read(
+    backed_up_once: Sandbox, where: str, form: str, sealed: bool
+) -> None:
+    """Not once for every message."""
+    seal = ("--seal", RECIPIENT) if sealed else ()
+    case = ("--case", "C", "--no-pdf") if form == "bundle" else ()
+    done = backed_up_once.run(*QUERY, form, "--to", where, *case, *seal)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 2), done.err
+    assert not (backed_up_once.home / "work/exports").exists()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from archiver.errors import LockedError, StoreError
 from archiver.handover.carriers import FileByFile
 from archiver.handover.sealing import Sealed, sealed_name
 from archiver.handover.staging import KEPT, clear, kept, staging
+from archiver.opening import WorkFolder
 from archiver.stores.local_shelf import LocalShelf
 from archiver.stores.shelf import Put
 from archiver.vault import age
@@ -164,7 +165,7 @@ def test_nothing_plain_of_a_sealed_export_is_kept_and_it_is_not_made_again(
 ) -> None:
     shelf, handover = Refusing(tmp_path / "out"), tmp_path / "work" / "handover"
     place = Destination(shelf, [KEY.recipient()])
-    archive = cast(Any, SimpleNamespace(work=SimpleNamespace(handover=handover)))
+    archive = cast(Any, SimpleNamespace(work=WorkFolder(handover.parent)))
 
     def export() -> bool:
         """Whether the messages were written once more."""
