@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -140,3 +143,19 @@ def test_where_the_messages_begin() -> None:
     entries = [Entry("", None, count) for count in (1, 3, 2)]
     assert first_pages(entries) == [0, 1, 4]
     assert first_pages(entries[:1]) == [0]
+
+
+@pytest.mark.parametrize("room", [8, 40, 400])
+def test_a_full_disk_is_an_error_and_no_crash(tmp_path: Path, room: int) -> None:
+    """room: KiB of a disk that is full in the middle of the file, or of what ends it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={room}k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("this test mounts a file system of its own, which is not allowed here")
+    try:
+        with pytest.raises(OSError, match="No space left") as raised:
+            merge_to(disk / "messages.pdf", parts(4 * room), lay_out)
+        assert raised.value.errno == errno.ENOSPC
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
