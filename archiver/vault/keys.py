@@ -197,7 +197,9 @@ class Machine:
     def recipient(self, era: str) -> Recipient:
         """Whom packs of `era` are sealed to; ConfigError when no key of `era` has been made."""
         if era not in self.recipients:
-            last = max(self.recipients, default="none")
+            first, last = min(self.recipients, default="none"), max(self.recipients, default="none")
+            if era < first:
+                raise ConfigError(f"there is no key for {era}; the first is {first}", "Is this machine's clock right?")
             hint = "have keys made for more years, and enrol this machine again"
             raise ConfigError(f"there is no key for {era}; the last is {last}", hint)
         return age.parse_recipient(self.recipients[era])

@@ -63,6 +63,9 @@ def test_ten_years_by_default() -> None:
     assert max(new.machine.recipients) == "mail-2035"
     with pytest.raises(ConfigError, match="mail-2036"):
         new.machine.recipient("mail-2036")
+    with pytest.raises(ConfigError, match="the first is mail-2026") as early:
+        new.machine.recipient("mail-2025")
+    assert "clock" in early.value.hint
 
 
 def test_wrong_passphrase_is_an_auth_error(archive: keys.NewArchive) -> None:
