@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from archiver.errors import ConfigError
+from archiver.errors import ConfigError, StoreError
 from archiver.stores.interface import checked_prefix
+from archiver.stores.shelf import checked_path
 
 EXAMPLE = "s3://bucket/folder?region=eu-central-1"
 
@@ -73,22 +74,25 @@ class Place:
         return datetime(year + 1 + self.years, 1, 1, tzinfo=UTC)
 
 
-def parse_place(url: str) -> Place:
-    """The place an s3:// URL names; ConfigError says which part is wrong."""
+def parse_place(url: str, *, shelf: bool = False) -> Place:
+    """The place an s3:// URL names; ConfigError says which part is wrong, and repeats no value of an option.
+
+    shelf: for exports, whose folder may have any name, as it is or with %20 and the like.
+    """
     parts = urlsplit(url)
     if "@" in parts.netloc or ":" in parts.netloc:
         raise ConfigError("s3://: a URL holds no credentials and no port", _HINT)
     if not _BUCKET.fullmatch(parts.netloc):
-        raise ConfigError(f"{url}: not the name of a bucket", f"Example: {EXAMPLE}")
+        raise ConfigError(f"s3://{parts.netloc}: not the name of a bucket", f"Example: {EXAMPLE}")
+    place = url.partition("?")[0]
     if parts.fragment:
-        raise ConfigError(f"{url}: # has no meaning here", f"Example: {EXAMPLE}")
-    prefix = parts.path.strip("/")
-    checked_prefix(prefix)
-    given = _options(url, parts.query)
+        raise ConfigError(f"{place.partition('#')[0]}: # has no meaning here", f"Example: {EXAMPLE}")
+    prefix = _shelf_prefix(place, parts.path) if shelf else _store_prefix(place, parts.path)
+    given = _options(place, parts.query)
     if "kms_key" in given and not str(given.get("sse", "")).startswith("aws:kms"):
-        raise ConfigError(f"{url}: kms_key needs sse=aws:kms")
+        raise ConfigError(f"{place}: kms_key needs sse=aws:kms")
     if "lock" in given and "years" not in given:
-        raise ConfigError(f"{url}: lock needs retention", "For example retention=10y&lock=governance")
+        raise ConfigError(f"{place}: lock needs retention", "For example retention=10y&lock=governance")
     return Place(url=url, bucket=parts.netloc, prefix=f"{prefix}/" if prefix else "", **given)
 
 
@@ -109,18 +113,37 @@ def identity(url: str) -> str:
     return f"{where}?endpoint=https://{host}{port}{parts.path}"
 
 
-def _options(url: str, query: str) -> dict[str, Any]:
+def _store_prefix(place: str, path: str) -> str:
+    """Every tool that opens an archive must be able to name what lies there."""
+    prefix = path.strip("/")
+    try:
+        return checked_prefix(prefix)
+    except StoreError:
+        hint = "the folder of a store is named with letters A to Z, digits, and _ - . (no dot first)"
+        raise ConfigError(f"{place}: not a name of a folder for a store", hint) from None
+
+
+def _shelf_prefix(place: str, path: str) -> str:
+    prefix = unquote(path).strip("/")
+    try:
+        return prefix and checked_path(prefix)
+    except StoreError:
+        hint = "no name between the slashes may be empty, . or .., or longer than 255 bytes"
+        raise ConfigError(f"{place}: not a name of a folder for an export", hint) from None
+
+
+def _options(place: str, query: str) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in _OPTIONS:
-            raise ConfigError(f"{url.partition('?')[0]}: unknown option {name!r}", f"Known: {', '.join(_OPTIONS)}")
+            raise ConfigError(f"{place}: unknown option {name!r}", f"Known: {', '.join(_OPTIONS)}")
         field, read = _OPTIONS[name]
         if field in given:
-            raise ConfigError(f"{url}: {name} is given twice")
+            raise ConfigError(f"{place}: {name} is given twice")
         try:
             given[field] = read(value)
         except ValueError as error:
-            raise ConfigError(f"{url.partition('?')[0]}: {name}: {error}") from None
+            raise ConfigError(f"{place}: {name}: {error}") from None
     return given
 
 

@@ -37,7 +37,7 @@ class S3Shelf:
     @classmethod
     def open(cls, url: str, attempts: int = ATTEMPTS) -> S3Shelf:
         """The shelf at an s3:// URL. ConfigError when a store is there, or above it where the keys may look."""
-        place = parse_place(url)
+        place = parse_place(url, shelf=True)
         shelf = cls(place, connect(place, attempts))
         shelf._refuse_stores()
         s3_lock.require(shelf._objects.client, place)

@@ -120,7 +120,7 @@ def _kind(url: str) -> Kind:
     if not colon:
         return KINDS["file"]
     if scheme.lower() not in KINDS:
-        raise ConfigError(f"{url}: unknown kind of store", _known())
+        raise ConfigError(f"{scheme}://: unknown kind of store", _known())
     return KINDS[scheme.lower()]
 
 
@@ -177,5 +177,7 @@ def _folder(url: str) -> Path:
         return Path(url).expanduser()
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost") or not parts.path or parts.query or parts.fragment:
-        raise ConfigError(f"{url}: a folder of this machine is file:///path, with three slashes", _known())
+        raise ConfigError(
+            f"{url.partition('?')[0]}: a folder of this machine is file:///path, with three slashes", _known()
+        )
     return Path(unquote(parts.path))

@@ -156,6 +156,16 @@ def test_straight_into_a_bucket(
     assert left(backed_up) == []
 
 
+def test_folders_of_a_bucket_have_any_name(
+    backed_up_once: Sandbox, bucket: tuple[rclone_server.RcloneS3, S3Proxy]
+) -> None:
+    place, _, options = bucket[0].url(bucket[0].bucket()).partition("?")
+    for folder in ("案件/case%207", "案件/case 7"):
+        done = backed_up_once.run(*QUERY, "eml", "--to", f"{place}/{folder}?{options}", "--json")
+        assert done.code == 0, done.err
+        assert (done.json["sent"], done.json["there"]) == ((0, 7) if " " in folder else (7, 0))
+
+
 def test_a_cut_is_gone_on_with_and_nothing_is_sent_twice(
     backed_up: Sandbox, bucket: tuple[rclone_server.RcloneS3, S3Proxy], url: str, proxy: S3Proxy
 ) -> None:
@@ -307,11 +317,17 @@ def test_a_folder_that_cannot_be_is_told_once_before_anything_is_read(
         ("s3://Bad_Bucket", "not the name of a bucket"),
         ("rclone://nowhere", "not a configured remote"),
         ("s3:x", "s3://x"),
+        ("s3://bucket/x?access_key=SECRET", "unknown option 'access_key'"),
+        ("drive://x?token=SECRET", 'drive://x: unknown option "token"'),
+        ("drive://?client=SECRET", "it names no folder"),
+        ("ftp://me:SECRET@host/x", "ftp://: unknown kind"),
+        ("file://host/x?token=SECRET", "with three slashes"),
     ],
 )
-def test_a_place_that_cannot_be_is_told_in_a_line(backed_up: Sandbox, where: str, told: str) -> None:
-    done = backed_up.run(*QUERY, "eml", "--to", where)
+def test_a_place_that_cannot_be_is_told_in_a_line(backed_up_once: Sandbox, where: str, told: str) -> None:
+    done = backed_up_once.run(*QUERY, "eml", "--to", where)
     assert (done.code, told in done.err) == (2, True), done.err
+    assert "SECRET" not in done.err
 
 
 def test_the_exact_bytes_come_back_from_a_sealed_export(

@@ -61,13 +61,31 @@ def test_every_option_is_understood() -> None:
         ("s3://bucket?retention=1y&lock=soft", "governance"),
         ("s3://bucket?storage_class=cold", "STANDARD_IA"),
         ("s3://bucket?secret_access_key=hush", "unknown option"),
+        ("s3://Bucket?secret_access_key=hush", "bucket"),
+        ("s3://bucket/x?region=hush&region=hush", "twice"),
+        ("s3://bucket/x?kms_key=hush", "kms"),
+        ("s3://bucket/x?profile=hush&lock=compliance", "retention"),
+        ("s3://bucket/x?profile=hush#y", "#"),
+        ("s3://bucket/case 7", "name of a folder"),
+        ("s3://bucket/案件", "name of a folder"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_asked(url: str, told: str) -> None:
     with pytest.raises(Exception, match=told) as caught:
         parse_place(url)
-    assert getattr(caught.value, "exit_code", 0) in (2, 8)
+    assert getattr(caught.value, "exit_code", 0) == 2
     assert not any(word in str(caught.value) for word in ("secret@", "AKIA", "hush"))
+
+
+@pytest.mark.parametrize("folder", ["case 7", "case%207", "案件/7", "/案件/7/"])
+def test_an_export_goes_into_a_folder_of_any_name(folder: str) -> None:
+    assert parse_place(f"s3://bucket/{folder}", shelf=True).prefix in ("case 7/", "案件/7/")
+
+
+@pytest.mark.parametrize("folder", ["a/../b", "a//b", ".", "%2e%2e", "a%00b", "x" * 256])
+def test_an_export_climbs_out_of_no_folder(folder: str) -> None:
+    with pytest.raises(ConfigError, match="name of a folder for an export"):
+        parse_place(f"s3://bucket/{folder}", shelf=True)
 
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
