@@ -152,4 +152,5 @@ def _default_keep() -> Path:
 
 
 def _wrong(url: str, reason: str) -> ConfigError:
-    return ConfigError(f"{url}: {reason}", f"For example {EXAMPLE}")
+    """Of the URL the folder alone: what stands in an option may be secret."""
+    return ConfigError(f"{re.split('[?#]', url)[0]}: {reason}", f"For example {EXAMPLE}")
