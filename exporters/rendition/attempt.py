@@ -32,6 +32,8 @@ _TOLD = (
 )
 _RULE = "\u2500" * 2
 _IMAGE_BYTES = 64 * 1024 * 1024
+_UNLISTED = ("nested deeper than", "more than", "embedded messages too large")
+"""How the defects begin by which parts of a message are not looked into, and attachments are missing in the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,16 @@ class _Read:
             lines.insert(0, Wording(self.language).sentence("copy", self.message.copy_of))
         if self.differs(tier):
             lines.append(Wording(self.language).sentence("versions"))
+        if self.unlisted:
+            lines.append(Wording(self.language).sentence("unlisted", ", ".join(self.unlisted)))
         if self.partly:
             lines.append(Wording(self.language).sentence("partly"))
         return document(self.message, self.parsed, self.language, body, lines, self.meetings)
+
+    @property
+    def unlisted(self) -> list[str]:
+        """Why attachments are missing in the list."""
+        return [defect for defect in self.parsed.defects if defect.startswith(_UNLISTED)]
 
     def differs(self, tier: Tier) -> bool:
         """Whether the body has another version, which says what is not shown."""
@@ -80,6 +89,12 @@ def attempt(message: Outgoing, tier: Tier) -> Attempt:
     MemoryError as they come. It takes as long as it takes: who calls it must be able to end it.
     """
     read = _read(message)
+    made = _attempt(read, tier)
+    notes = replace(made.notes, simplified=(*made.notes.simplified, *read.unlisted))
+    return replace(made, notes=notes)
+
+
+def _attempt(read: _Read, tier: Tier) -> Attempt:
     if tier is Tier.HEADER:
         return _plain(read, Body("", kind="text"), Notes(), tier)
     if tier is Tier.TEXT:

@@ -84,6 +84,11 @@ _SENTENCES = {
         "邮件过大，本页仅读取其开头部分。",
         "郵件過大，本頁僅讀取其開頭部分。",
     ),
+    "unlisted": (
+        "Not everything that is attached is listed ({}). The original message has it.",
+        "附件未全部列出（{}）；原始邮件中完整保留。",
+        "附件未全部列出（{}）；原始郵件中完整保留。",
+    ),
     "versions": (
         "The message has a text and an HTML version that say different things; the pages show one of them. The "
         "original message has both.",

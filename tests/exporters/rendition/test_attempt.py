@@ -216,3 +216,19 @@ def test_a_message_of_nothing_has_a_page() -> None:
     for raw in (b"", b"\r\n", b"\0" * 50, b"Subject: \xff\xfe\r\n\r\n"):
         for tier in Tier:
             assert attempt(outgoing(raw), tier).pages == 1
+
+
+@pytest.mark.parametrize("tier", [Tier.HTML, Tier.TEXT, Tier.HEADER])
+def test_what_is_nested_too_deep_to_be_listed_is_told(tier: Tier) -> None:
+    made = attempt(outgoing(nested(60)), tier)
+    assert "Not everything that is attached is listed (nested deeper than 50)." in text_of(made.pdf)
+    assert made.notes.simplified == ("nested deeper than 50",)
+    whole = attempt(outgoing(nested(40)), tier)
+    assert "Not everything" not in text_of(whole.pdf) and whole.notes.simplified == ()
+
+
+def nested(levels: int) -> bytes:
+    """A message in a message in a message."""
+    head = b"From: a@b.example\r\nSubject: level %d\r\nContent-Type: message/rfc822\r\n\r\n"
+    inner = b"From: a@b.example\r\nSubject: the last\r\n\r\nat the bottom\r\n"
+    return b"".join(head % level for level in range(levels)) + inner
