@@ -1,4 +1,4 @@
-"""A person logs in to Google Drive once; what is left behind is a refresh token in a file of mode 0600.
+"""A person logs in to Google Drive once; what is left behind is a refresh token, which drive_kept.py keeps.
 
 With a browser on this machine: the loopback flow (RFC 8252 section 7.3) with PKCE (RFC 7636). Without one: the device
 flow (RFC 8628), where a code is typed in at another machine. Both with a client of the company's own Google project:
@@ -19,8 +19,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from archiver.errors import AuthError, ConfigError, ConnectError
-from archiver.stores.drive_auth import SCOPE, Client, Login, keep, missing_extra, require_room
+from archiver.stores.drive_auth import SCOPE, Client, missing_extra
 from archiver.stores.drive_errors import reason_of
+from archiver.stores.drive_kept import Login, keep, require_room
 from archiver.stores.drive_url import parse
 
 PATIENCE = 300.0

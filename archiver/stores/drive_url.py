@@ -19,7 +19,7 @@ from archiver.errors import ConfigError
 
 GOOGLE = "https://www.googleapis.com"
 EXAMPLE = "drive://Mail%20archive"
-OPTIONS = ("shared_drive", "service_account", "client", "login", "keep", "writes_per_second", "endpoint")
+OPTIONS = ("shared_drive", "service_account", "client", "login", "keep", "key_file", "writes_per_second", "endpoint")
 
 _ID = re.compile(r"[A-Za-z0-9_-]{4,128}")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -32,7 +32,8 @@ class Place:
 
     folders: names from the top of the drive · folder_id: instead of names · shared_drive: its id, None for My Drive ·
     service_account, client: key files from Google's console · keep: this machine's folder for logins and unfinished
-    uploads · keyring: the login is in the system's keyring instead · endpoint: where the API is.
+    uploads · key_file: with the key that encrypts the logins · keyring: the login is in the system's keyring instead ·
+    endpoint: where the API is.
     """
 
     url: str
@@ -43,12 +44,13 @@ class Place:
     client: Path | None
     keyring: bool
     keep: Path
+    key_file: Path
     writes_per_second: float
     endpoint: str
 
     @property
     def token(self) -> Path:
-        """The file with the login of a person, mode 0600."""
+        """The file with the login of a person, encrypted, mode 0600."""
         return self.keep / f"{self.key}.token.json"
 
     @property
@@ -88,6 +90,7 @@ def parse(url: str) -> Place:
         client=_path(options.get("client")),
         keyring=_in_keyring(url, options.get("login", "file")),
         keep=_path(options.get("keep")) or _default_keep(),
+        key_file=_path(options.get("key_file")) or _default_key_file(),
         writes_per_second=_pace(url, options.get("writes_per_second", "2")),
         endpoint=_endpoint(url, options.get("endpoint", GOOGLE)),
     )
@@ -149,6 +152,11 @@ def _path(text: str | None) -> Path | None:
 def _default_keep() -> Path:
     """XDG base directories (freedesktop.org): what must outlive a run and belongs to one machine."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "mailark" / "drive"
+
+
+def _default_key_file() -> Path:
+    """XDG base directories: what belongs to the configuration, for it must not lie where the logins lie."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mailark" / "drive.key"
 
 
 def _wrong(url: str, reason: str) -> ConfigError:

@@ -57,12 +57,13 @@ class DriveServer:
         self._thread.join(5)
 
     def url(self, keep: Path, name: str = "Mail archive", **options: str) -> str:
-        """A store's URL at this server, logged in: `keep` is given the login of a person."""
-        from archiver.stores.drive_auth import Login
-        from archiver.stores.drive_auth import keep as keep_login
+        """A store's URL at this server, logged in: `keep` is given the login of a person, its key lies beside."""
+        from archiver.stores.drive_kept import Login
+        from archiver.stores.drive_kept import keep as keep_login
         from archiver.stores.drive_url import parse
 
-        given = {"keep": str(keep), "endpoint": self.address, "writes_per_second": "100", **options}
+        files = {"keep": str(keep), "key_file": str(keep.with_name("drive.key"))}
+        given = {**files, "endpoint": self.address, "writes_per_second": "100", **options}
         text = f"drive://{quote(name, safe='/:')}?" + "&".join(f"{key}={quote(value)}" for key, value in given.items())
         if "service_account" not in given:
             keep_login(parse(text), Login(self.tokens.refresh, "client", "secret", f"{self.address}/token"))
