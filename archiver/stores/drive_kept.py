@@ -74,18 +74,17 @@ def kept(place: Place) -> Login | None:
 
     AuthError when it is damaged or its key is gone, ConfigError when others can read it or its key.
     """
-    owner = f"store {place.url}"
     try:
         if place.keyring:
-            found = find_in_keyring(owner, SERVICE, place.key)
+            found = find_in_keyring(f"store {place.url}", SERVICE, place.key)
             return Login.of(found) if found else None
         data = drive_private.read(place.token)
         return _opened(place, data) if data is not None else None
     except ValueError:
-        raise AuthError(f"{owner}: the login kept on this machine is damaged", again(place)) from None
+        raise AuthError(f"{place.url}: the login kept on this machine is damaged", again(place)) from None
     except InvalidToken:
         reason = f"the login kept on this machine is damaged, or {place.key_file} is not its key"
-        raise AuthError(f"{owner}: {reason}", again(place)) from None
+        raise AuthError(f"{place.url}: {reason}", again(place)) from None
 
 
 def again(place: Place) -> str:
@@ -102,7 +101,7 @@ def _opened(place: Place, data: bytes) -> Login:
         return login
     key = _key(place)
     if key is None:
-        raise AuthError(f"store {place.url}: the key of its login is not in {place.key_file}", again(place))
+        raise AuthError(f"{place.url}: the key of its login is not in {place.key_file}", again(place))
     return Login.of(key.decrypt(str(found[_ENCRYPTED])))
 
 
