@@ -56,8 +56,8 @@ class Journal:
         begun = _first_line(path) if path.exists() else b""
         if begun not in (head, b"") and not same_order(_read(begun), _read(head)):
             raise ConfigError(
-                f"an unfinished bundle of another query lies in {path.parent}",
-                f"finish it, or remove it together with {path.name}, or write to another folder",
+                f"an unfinished bundle of another order lies in {path.parent}",
+                f"finish it, or remove it together with {path}, or write to another folder",
             )
         self._file = path.open("r+b" if begun == head else "w+b")
         self._file.write(head)

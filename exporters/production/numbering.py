@@ -22,7 +22,8 @@ class Numbers:
         """Raises ConfigError for a prefix that cannot begin a file name."""
         if not _PREFIX.fullmatch(self.prefix):
             raise ConfigError(
-                f"{self.prefix!r} cannot be a Bates prefix", "use up to 20 letters, digits, underscores and hyphens"
+                f"{self.prefix!r} cannot be a Bates prefix",
+                "use up to 20 letters A to Z, digits, _ and -",
             )
         if self.start < 0:
             raise ConfigError("Bates numbers cannot begin below 0")

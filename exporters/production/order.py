@@ -92,7 +92,7 @@ class Order:
         if not _CASE.fullmatch(self.case):
             raise ConfigError(
                 f"{self.case!r} cannot be the name of a case",
-                "use up to 40 letters, digits, dots, underscores and hyphens",
+                "use up to 40 letters A to Z, digits, dots, underscores and hyphens",
             )
 
     @property

@@ -37,5 +37,10 @@ def told(seal: Seal | None) -> tuple[str, str]:
     """What reports say of signature and time-stamp."""
     if seal is None:
         return "not signed", "not timestamped"
-    signature = f"signed by {seal.signer}, certificate SHA-256 {seal.fingerprint}"
+    signature = f"signed by {seal.signer}, certificate SHA-256 {_spelt(seal.fingerprint)}"
     return signature, f"RFC 3161 time-stamp by {seal.tsa}" if seal.timestamp else "not timestamped"
+
+
+def _spelt(fingerprint: str) -> str:
+    """As `openssl x509 -fingerprint` prints it: whoever compares them by telephone reads one form."""
+    return ":".join(fingerprint[at : at + 2] for at in range(0, len(fingerprint), 2)).upper()

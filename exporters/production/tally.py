@@ -107,10 +107,8 @@ class Tally:
     @property
     def equation(self) -> str:
         """The sum, written out."""
-        return (
-            f"{self.hits} hits = {self.exported} exported + {self.withheld} withheld + {self.failed} failed"
-            f" + {self.duplicates} duplicates"
-        )
+        found = f"{self.hits} {'hit' if self.hits == 1 else 'hits'} = {self.exported} exported"
+        return f"{found} + {self.withheld} withheld + {self.failed} failed + {self.duplicates} duplicates"
 
     def _outcome(self, outcome: str, copies: int) -> None:
         self.exported += outcome == EXPORTED

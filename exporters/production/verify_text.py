@@ -30,6 +30,7 @@ has one number."""
 def verify_text(volume: str, seal: Seal | None, evidence: Sequence[str]) -> bytes:
     """VERIFY.txt of a volume, UTF-8 with LF. evidence: lines on how the proofs of the archive are checked."""
     signature, timestamp = told(seal)
+    signature = signature.replace(" SHA-256 ", " SHA-256\n            ")
     parts = [
         f"How to check this volume, {volume}. Run everything in the folder this file lies in.",
         f"Signature:  {signature}\nTime-stamp: {timestamp}",

@@ -236,8 +236,9 @@ def test_a_mapped_message(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", ["", "../x", "a/b", "-x", "合同", "x" * 41, "a b"])
 def test_a_case_is_part_of_a_name(case: str) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as raised:
         Order(case)
+    assert "letters A to Z" in raised.value.hint, "合 is a letter, too"
 
 
 def test_a_prefix_is_part_of_a_name() -> None:

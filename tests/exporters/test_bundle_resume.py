@@ -210,7 +210,7 @@ def test_an_unfinished_bundle_of_another_order_is_kept(tmp_path: Path) -> None:
     made = Production(tmp_path, many(5))
     with pytest.raises(KeyboardInterrupt):
         made.run(cut())
-    with pytest.raises(ConfigError, match="unfinished bundle of another query"):
+    with pytest.raises(ConfigError, match="unfinished bundle of another order"):
         Production(tmp_path, many(6)).run()
 
 

@@ -73,6 +73,7 @@ def test_what_is_not_accepted_is_written_over(tmp_path: Path) -> None:
 
 def test_the_journal_of_another_order_is_refused(tmp_path: Path) -> None:
     before = written(tmp_path / "j")
-    with pytest.raises(ConfigError, match="another query"):
+    with pytest.raises(ConfigError, match="another order") as raised:
         Journal(tmp_path / "j", {"case": "other"})
+    assert str(tmp_path / "j") in raised.value.hint, "a hidden file: where it lies must be told"
     assert (tmp_path / "j").read_bytes() == before

@@ -58,9 +58,13 @@ def test_a_report_says_what_it_must() -> None:
         assert phrase in words, phrase
 
 
+def test_one_hit_is_one() -> None:
+    assert Tally(1, exported=1).equation.startswith("1 hit = 1 exported")
+
+
 def test_signature_and_time_stamp_are_named() -> None:
     words = told(report(ORDER, SEARCH, tally(), seal(True), ""))
-    assert f"signed by CN=Records, certificate SHA-256 {'ab' * 32}" in words
+    assert f"signed by CN=Records, certificate SHA-256 {':'.join(['AB'] * 32)}" in words, "as openssl prints it"
     assert "RFC 3161 time-stamp by http://tsa.example/" in words and "not timestamped" not in words
 
 
