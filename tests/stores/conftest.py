@@ -12,6 +12,9 @@ from archiver.stores.rclone_process import Rclone
 from tests.servers import rclone_s3 as rclone_server
 from tests.servers import seaweed as seaweed_server
 from tests.servers.drive import DriveServer
+from tests.servers.s3_faults import S3Proxy
+from tests.servers.scripted import ScriptedServer
+from tests.stores.held import Company
 from tests.stores.on_drive import FAST
 
 
@@ -85,3 +88,17 @@ def store(drive: DriveServer, url: str) -> DriveStore:
     store = DriveStore.create(url, "archive-1", FAST)
     drive.requests.clear()
     return store
+
+
+@pytest.fixture
+def proxy(seaweed: seaweed_server.SeaweedFS) -> Iterator[S3Proxy]:
+    with S3Proxy(seaweed.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def company(seaweed: seaweed_server.SeaweedFS, proxy: S3Proxy, tmp_path: Path) -> Iterator[Company]:
+    with ScriptedServer() as mail:
+        company = Company(tmp_path, seaweed.url(seaweed.bucket(locked=True), port=proxy.port), mail)
+        company.night()
+        yield company

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,12 +23,6 @@ from tests.servers.s3_faults import Hang, S3Proxy
 from tests.servers.scripted import ScriptedServer
 from tests.servers.seaweed import SeaweedFS
 from tests.small_archive import message
-
-
-@pytest.fixture
-def proxy(seaweed: SeaweedFS) -> Iterator[S3Proxy]:
-    with S3Proxy(seaweed.port) as proxy:
-        yield proxy
 
 
 @pytest.mark.parametrize("copies", [1, 2])

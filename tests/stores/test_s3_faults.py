@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,6 @@ from tests.servers.seaweed import SeaweedFS
 from tests.small_archive import build, new_keys
 
 DATA = bytes(range(256)) * 400
-
-
-@pytest.fixture
-def proxy(seaweed: SeaweedFS) -> Iterator[S3Proxy]:
-    with S3Proxy(seaweed.port) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
