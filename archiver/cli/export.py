@@ -147,8 +147,10 @@ def _outgoing(order: Order, failures: _Failures) -> Iterator[Outgoing]:
         try:
             raw = order.archive.vault.read(hit.id, hit.pack)
         except (IntegrityError, StoreError) as error:
-            failures.damaged |= isinstance(error, IntegrityError)
-            failures.add(Problem(f"message {hit.id}", store_name(str(error))))
+            damaged = isinstance(error, IntegrityError)
+            failures.damaged |= damaged
+            hint = f" ({hit.pack}: mailark check --read-data, then mailark repair)" if damaged else ""
+            failures.add(Problem(f"message {hit.id}", f"{store_name(str(error))}{hint}"))
             order.unread[hit.id] = error
         else:
             yield Outgoing(hit.id, raw, hit.places, hit.subject, hit.date, hit.verdicts)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from archiver.cli.messages import addressed, found, hit_json, place_line, verdict_line
-from archiver.cli.output import as_json, clean, moment, one_line, plural, size
+from archiver.cli.output import as_json, clean, moment, number, one_line, plural, size
 from archiver.cli.session import Session
-from archiver.errors import ConfigError
+from archiver.errors import ConfigError, IntegrityError
 
 if TYPE_CHECKING:
     from archiver.catalog.interface import Hit
     from archiver.mime import Parsed
+    from archiver.model import Address
     from archiver.opening import Archive
+
+ADDRESSES = 60
+"""Addresses shown of each header, as on pages; the rest is counted."""
 
 
 @click.command()
@@ -36,7 +41,7 @@ def command(session: Session, message: str, raw: bool, headers: bool, json_: boo
         raise click.UsageError("--raw, --headers, --json and --pdf exclude each other")
     with session.open(exclusive=False) as archive:
         hit = found(archive.catalog, message)
-        data = archive.vault.read(hit.id, hit.pack)
+        data = _read(archive, hit)
         if pdf is not None:
             _write_pdf(archive, hit, data, pdf)
             return
@@ -49,6 +54,13 @@ def command(session: Session, message: str, raw: bool, headers: bool, json_: boo
 
         parsed = parse(data)
         click.echo(as_json({**hit_json(hit), "text": parsed.text}) if json_ else _page(hit, parsed))
+
+
+def _read(archive: Archive, hit: Hit) -> bytes:
+    try:
+        return archive.vault.read(hit.id, hit.pack)
+    except IntegrityError as error:
+        raise IntegrityError(f"{hit.pack}: {error}", "mailark check --read-data, then mailark repair") from error
 
 
 def _write_pdf(archive: Archive, hit: Hit, data: bytes, file: str) -> None:
@@ -82,10 +94,10 @@ def _header_block(data: bytes) -> str:
 
 def _page(hit: Hit, parsed: Parsed) -> str:
     lines = [
-        f"From:     {one_line(addressed(parsed.from_))}",
-        f"To:       {one_line(addressed(parsed.to))}",
-        *([f"Cc:       {one_line(addressed(parsed.cc))}"] if parsed.cc else []),
-        f"Date:     {moment(hit.date, seconds=True)}",
+        f"From:     {_people(parsed.from_)}",
+        f"To:       {_people(parsed.to)}",
+        *([f"Cc:       {_people(parsed.cc)}"] if parsed.cc else []),
+        f"Date:     {moment(hit.date, seconds=True)}{_whose(hit, parsed)}",
         f"Subject:  {one_line(parsed.subject)}",
         f"Id:       {hit.id}",
         f"Size:     {size(hit.size)}",
@@ -98,3 +110,14 @@ def _page(hit: Hit, parsed: Parsed) -> str:
         *[f"Defect:   {one_line(defect)}" for defect in parsed.defects],
     ]
     return "\n".join([*lines, "", clean(parsed.text).strip("\n")])
+
+
+def _people(addresses: Sequence[Address]) -> str:
+    rest = len(addresses) - ADDRESSES
+    more = f" … and {number(rest)} more (--headers or --json shows all)" if rest > 0 else ""
+    return one_line(addressed(addresses[:ADDRESSES])) + more
+
+
+def _whose(hit: Hit, parsed: Parsed) -> str:
+    """Nobody may take for the sender's word what the server noted."""
+    return " (of the server; the message has no usable date)" if hit.date and parsed.date is None else ""

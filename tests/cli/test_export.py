@@ -57,6 +57,11 @@ def test_a_damaged_message_is_7_and_the_rest_is_written(sandbox: Sandbox) -> Non
     done = sandbox.run("export", "from:anna", "--format", "eml", "--to", "out")
     assert done.code == 7
     assert done.last.startswith("NOT complete (exit code 7)")
+    assert ".age: mailark check --read-data, then mailark repair)" in done.err
+    short = sandbox.run("search", "--ids", "from:anna").out.split()[0][:16]
+    shown = sandbox.run("show", short)
+    assert (shown.code, shown.err.startswith("error: packs/mail-")) == (7, True)
+    assert "try: mailark check --read-data, then mailark repair" in shown.err
 
 
 def test_a_query_or_ids_but_not_both(sandbox: Sandbox) -> None:
