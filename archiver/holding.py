@@ -22,7 +22,7 @@ from archiver.vault import merkle
 from archiver.vault.commit import Commit, Outcome, Staged
 from archiver.vault.delivery import Delivery
 from archiver.vault.guard import Guard, hold_new
-from archiver.vault.holds import ALL, Hold, covered, end_note, hold_note, holds_of, standing
+from archiver.vault.holds import ALL, Hold, covered, end_note, era_of, hold_note, holds_of, standing
 from archiver.vault.inventory import Inventory, foundation, take
 from archiver.vault.manifest import FIRST_PREV, Manifest, Note, ObjectRef, sign
 from archiver.vault.plan import Agree, Expense
@@ -37,12 +37,17 @@ def utc_now() -> datetime:
 
 @dataclass(slots=True)
 class Holding:
-    """What was done. holds: those that were set or lifted now · stores: the locks of the objects, of stores that have
-    Object Lock, and stores that could not be listed · outcome: how far the record came, None when nothing was new."""
+    """What was done.
+
+    holds: those that were set or lifted now · stores: the locks of the objects, of stores that have Object Lock, and
+    stores that could not be listed · outcome: how far the record came, None when nothing was new · empty: eras to be
+    held of which no store has a pack.
+    """
 
     holds: list[Hold] = field(default_factory=list)
     stores: list[Locked] = field(default_factory=list)
     outcome: Outcome | None = None
+    empty: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -78,7 +83,7 @@ def hold(
     names = _covered(inventory, mine)
     guards = guards_of(archive.stores, inventory)
     agree([*expenses(guards, len(names) + 1), *_records(archive, notes)])
-    done = Holding(stores=failures(archive.stores, inventory))
+    done = Holding(stores=failures(archive.stores, inventory), empty=_empty(inventory, eras))
     if notes:
         manifest, done.outcome = _record(archive, notes, monitor, now())
         done.holds = holds_of([manifest])
@@ -98,7 +103,12 @@ def release(
     holds = standing(inventory.manifests)
     mine = [found for found in holds if found.name == name.strip()]
     if not mine:
-        raise ConfigError(f"no hold is named {name}", "see `mailark hold list`")
+        lifted = [found.ended for found in holds_of(inventory.manifests) if found.name == name.strip() and found.ended]
+        if lifted:
+            raise ConfigError(
+                f'the hold "{name.strip()}" was lifted on {max(lifted):%Y-%m-%d}', "nothing is left to do"
+            )
+        raise ConfigError(f'no hold is named "{name.strip()}"', "see `mailark hold list`")
     others = [found for found in holds if found not in mine]
     hold_new(archive.stores, lambda _: others, monitor)
     names = [found for found in _covered(inventory, mine) if not covered(others, found)]
@@ -119,6 +129,12 @@ def _held(_guard: Guard, _name: str, found: Lock) -> Lock:
 
 def _free(_guard: Guard, _name: str, found: Lock) -> Lock:
     return replace(found, held=False)
+
+
+def _empty(inventory: Inventory, eras: Sequence[str]) -> list[str]:
+    """A typing error names an era that nothing lies in, and leaves the one that was meant without its hold."""
+    having = {era_of(name) for name in inventory.objects if name.startswith("packs/")}
+    return [era for era in dict.fromkeys(eras) if era not in having]
 
 
 def _covered(inventory: Inventory, holds: Sequence[Hold]) -> list[str]:

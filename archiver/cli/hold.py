@@ -40,6 +40,8 @@ def add(session: Session, name: str, eras: tuple[str, ...], dry_run: bool, json_
 
     with session.open(exclusive=True) as archive:
         done = hold(archive, name, eras, watcher(), only_told(json_) if dry_run else consent(yes=True))
+    for era in done.empty:
+        click.echo(f"note: no store has any mail of {era} yet", err=True)
     _end(done, "held", json_)
 
 
@@ -87,7 +89,10 @@ def _end(done: Holding, word: str, json_: bool) -> None:
             "recorded": done.outcome is not None and not done.outcome.unsettled,
         }
         click.echo(as_json({**values, "stores": lock_values(done.stores)}))
-    click.echo(f"{verdict(done.exit_code)}: {plural(len(done.holds), 'hold')} {word}, {locks(done.stores)}", err=json_)
+    told = f"{plural(len(done.holds), 'hold')} {word}"
+    if word == "held" and not done.holds and done.outcome is None:
+        told = "the hold stood already"
+    click.echo(f"{verdict(done.exit_code)}: {told}, {locks(done.stores)}", err=json_)
     finish(done.exit_code)
 
 

@@ -114,7 +114,7 @@ def test_a_hold_from_add_to_release(company_of: Sandbox, locked: str) -> None:
     assert (added.code, added.json["recorded"]) == (0, True), added
     assert added.json["stores"][0]["changed"] == added.json["stores"][0]["looked"] - 1 > 10, "the record has it already"
     assert "requests" in added.err.splitlines()[0], "told before"
-    assert company_of.run("hold", "add", "采购 case").last.startswith("complete: 0 holds held, locks of 0 of")
+    assert company_of.run("hold", "add", "采购 case").last.startswith("complete: the hold stood already, locks of 0 of")
     listed = company_of.run("hold", "list")
     assert "采购 case  all" in listed.out
     assert listed.last == "1 hold stands"

@@ -53,7 +53,7 @@ def test_a_hold_is_set_kept_and_lifted(company: Company, proxy: S3Proxy) -> None
         done = release(archive, "Smith 诉 合同", Silent())
         assert done.exit_code == 0
         assert [found.ended is None for found in holds_in(archive)] == [False]
-        with pytest.raises(ConfigError, match="no hold is named"):
+        with pytest.raises(ConfigError, match="was lifted on 20"):
             release(archive, "Smith 诉 合同", Silent())
     assert company.held() == set()
     verdict = check(
