@@ -41,7 +41,8 @@ class Destination:
     recipients: Sequence[Recipient] = ()
 
     def __str__(self) -> str:
-        return self.shelf.url
+        """Without options: what a person must read in a verdict is where it is."""
+        return self.shelf.url if isinstance(self.shelf, LocalShelf) else self.shelf.url.partition("?")[0]
 
     @property
     def folder(self) -> Path | None:

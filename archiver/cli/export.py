@@ -85,7 +85,9 @@ def _export(
             order.monitor.begin("export", len(order.hits), sum(hit.size for hit in order.hits))
             report = exporter.export(handover.watched(_outgoing(order, failures)), handover.folder)
         carried = handover.finish([*_subjects((*failures.problems, *report.failed)), *form.lacks(report)])
-        order.monitor.end("export", f"{plural(len(carried.names or report.files), 'file')} in {place}")
+        count = len(report.files) if place.folder else carried.sent + carried.there
+        what = "file with messages" if place.folder else "file"
+        order.monitor.end("export", f"{plural(count, what, what.replace('file', 'files'))} in {place}")
         return report, carried
 
 
@@ -101,7 +103,12 @@ def _tell(form: Form, report: Report, carried: Carried, place: Destination, fail
     if json_:
         document: dict[str, Any] = {"written": report.written, "skipped": report.skipped, **form.details(report)}
         failed = [{"subject": problem.subject, "reason": problem.reason} for problem in failures.problems]
-        document |= {"to": str(place), "sealed": bool(place.recipients), "sent": carried.sent, "there": carried.there}
+        document |= {
+            "to": place.shelf.url,
+            "sealed": bool(place.recipients),
+            "sent": carried.sent,
+            "there": carried.there,
+        }
         click.echo(as_json(document | {"failed": failed, "files": files, "exit_code": code}))
     word = "complete" if code == 0 else f"NOT complete (exit code {code})"
     told = f"{plural(report.written, 'message')} written, {number(report.skipped)} there already"
