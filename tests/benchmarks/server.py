@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.benchmarks import corpus
 from tests.benchmarks.correspondence import FOLDERS
 from tests.servers import dovecot
+from tests.servers.programs import HOST
 
 ZLIB = "\nprotocol imap {{\n  mail_plugins = $mail_plugins imap_zlib\n}}\n"
 BATCH = 500
@@ -58,9 +59,7 @@ class BenchServer(dovecot.Dovecot):
     def download(self, user: str) -> tuple[int, float]:
         """Fetch everything once with the standard library, which warms every cache; messages and seconds."""
         begin, messages = time.monotonic(), 0
-        with imaplib.IMAP4_SSL(
-            dovecot.HOST, self.tls_port, ssl_context=dovecot.client_context(self.ca_file)
-        ) as session:
+        with imaplib.IMAP4_SSL(HOST, self.tls_port, ssl_context=dovecot.client_context(self.ca_file)) as session:
             session.login(user, self.password)
             for folder in FOLDERS:
                 _kind, answer = session.select(dovecot.quoted(folder), readonly=True)
