@@ -31,7 +31,7 @@ OPENING = 600.0
 
 @dataclass(frozen=True, slots=True)
 class WorkFolder:
-    """The places of the files of one machine. Everything but the lock is encrypted."""
+    """The places of the files of one machine. Everything but the lock and the receipts is encrypted."""
 
     path: Path
 
@@ -55,6 +55,11 @@ class WorkFolder:
     def handover(self) -> Path:
         """Where exports wait for a moment before they are carried elsewhere."""
         return self.path / "handover"
+
+    @property
+    def receipts(self) -> Path:
+        """Of sealed exports: which files, of how many bytes, lie where they were carried to."""
+        return self.path / "receipts"
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -131,7 +131,8 @@ def handed_to(place: Destination, archive: Archive, form: Form, asked: Sequence[
         if not place.recipients:
             carrier: FileByFile | Sealed = FileByFile(place.shelf, form.volumes)
         else:
-            carrier = Sealed(place.shelf, place.recipients, known, work.folder, volumes=volumes)
+            receipts = archive.work.receipts
+            carrier = Sealed(place.shelf, place.recipients, known, work.folder, volumes=volumes, receipts=receipts)
         there = isinstance(carrier, Sealed) and carrier.there()
         yield None if there else Handover(folder, carrier, volumes=volumes)
         carried = carrier.carried

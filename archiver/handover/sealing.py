@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from archiver.handover.carriers import Carried, File
+from archiver.handover.receipt import Receipt
 from archiver.stores.shelf import Put, Shelf
 from archiver.vault import age
 from archiver.vault.files import usable
@@ -38,26 +39,35 @@ class Sealed:
     """Everything taken until `finish` becomes one file; a volume's name has its number, `…-001.tar.age`.
 
     `work` is a private folder in which the sealed file grows, and waits until it is carried: after a cut it is not made
-    again. A name that is taken is this export's, and is not compared: sealing again gives other bytes
-    every time.
+    again. A name that is taken is this export's: sealing again gives other bytes every time, so that only the size in
+    the receipt, one of those in `receipts`, can be compared.
     """
 
     def __init__(
-        self, shelf: Shelf, recipients: Sequence[age.Recipient], asked: Sequence[str], work: Path, *, volumes: bool
+        self,
+        shelf: Shelf,
+        recipients: Sequence[age.Recipient],
+        asked: Sequence[str],
+        work: Path,
+        *,
+        volumes: bool,
+        receipts: Path,
     ) -> None:
         self.carried = Carried()
         self._shelf, self._recipients, self._asked, self._volumes = shelf, recipients, asked, volumes
         self._work, self._part = work, work / "sealed.part"
+        self._receipt = Receipt(receipts, shelf, asked)
         self._begun = time.time()
         self._tar: _Tar | None = None
 
     def there(self) -> bool:
         """Whether this very export, complete, lies on the shelf already: the first volume is carried last. What waits
-        to be carried is carried. Raises as `take`.
+        to be carried is carried. Raises as `take`, and StoreError when only a part of it lies there still.
         """
+        self._receipt.compare()
         name = sealed_name(self._asked, volume=int(self._volumes))
         if self._waiting(name).exists() and self._shelf.stat(name) is None:
-            self._carry(name)
+            self._carry(name, whole=True)
             return True
         return self._shelf.stat(name) is not None
 
@@ -68,20 +78,20 @@ class Sealed:
                 tar.add(name, path)
 
     def finish(self, folders: Sequence[str], failures: Sequence[str]) -> None:
-        self._seal(sealed_name(self._asked, failures), folders)
+        self._seal(sealed_name(self._asked, failures), folders, whole=not failures)
 
     def volume(self, number: int, files: Sequence[File], failures: Sequence[str]) -> None:
         name = sealed_name(self._asked, failures, number)
         if self._waiting(name).exists():
-            self._carry(name)
+            self._carry(name, whole=not failures)
         elif self._shelf.stat(name) is not None:
             self.carried.there += 1
             self.carried.names.append(name)
         else:
             self.take(files)
-            self._seal(name, ())
+            self._seal(name, (), whole=not failures)
 
-    def _seal(self, name: str, folders: Sequence[str]) -> None:
+    def _seal(self, name: str, folders: Sequence[str], *, whole: bool) -> None:
         """End the file, and carry it; its name tells that it is whole."""
         with usable(self._work):
             tar = self._opened()
@@ -89,10 +99,14 @@ class Sealed:
             tar.close()
             self._part.replace(self._waiting(name))
         self._tar = None
-        self._carry(name)
+        self._carry(name, whole=whole)
 
-    def _carry(self, name: str) -> None:
+    def _carry(self, name: str, *, whole: bool) -> None:
+        """whole: no message is missing in this export. Of others there may be several, and no receipt."""
+        size = self._waiting(name).stat().st_size
         new = self._shelf.put_if_absent(name, self._waiting(name)) is Put.NEW
+        if new and whole:
+            self._receipt.add(name, size)
         self.carried.sent += new
         self.carried.there += not new
         self.carried.names.append(name)

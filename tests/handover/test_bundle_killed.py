@@ -71,7 +71,8 @@ def export(work: str, out: str, recipient: str = "") -> None:
     """The whole way of `mailark export --format bundle --to PLACE`, without an archive."""
     recipients = [age.parse_recipient(recipient)] if recipient else []
     place = Destination(SlowShelf(Path(out)), recipients)
-    archive = cast(Any, SimpleNamespace(work=SimpleNamespace(handover=Path(work))))
+    folders = SimpleNamespace(handover=Path(work), receipts=Path(work).with_name("receipts"))
+    archive = cast(Any, SimpleNamespace(work=folders))
     messages = many(COUNT)
     with handed_to(place, archive, BUNDLE, ["bundle", "from:anna"]) as handover:
         if handover is None:

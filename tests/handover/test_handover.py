@@ -83,7 +83,14 @@ def test_what_is_carried_is_what_the_exporter_writes(
     export(exporter, messages, again, tmp_path / "staged again")
     assert (again.carried.sent, again.carried.there) == (0, len(plain))
     (tmp_path / "work").mkdir()
-    sealed = Sealed(LocalShelf.open(tmp_path / "out"), [KEY.recipient()], ["x"], tmp_path / "work", volumes=False)
+    sealed = Sealed(
+        LocalShelf.open(tmp_path / "out"),
+        [KEY.recipient()],
+        ["x"],
+        tmp_path / "work",
+        volumes=False,
+        receipts=tmp_path / "receipts",
+    )
     assert not sealed.there()
     export(exporter, messages, sealed, tmp_path / "work" / "export")
     assert sealed.there()
@@ -94,7 +101,9 @@ def test_what_is_carried_is_what_the_exporter_writes(
 
 
 def test_a_sealed_maildir_has_all_its_folders_and_times(tmp_path: Path) -> None:
-    sealed = Sealed(LocalShelf.open(tmp_path), [KEY.recipient()], ["x"], tmp_path, volumes=False)
+    sealed = Sealed(
+        LocalShelf.open(tmp_path), [KEY.recipient()], ["x"], tmp_path, volumes=False, receipts=tmp_path / "receipts"
+    )
     export(MaildirExporter(), letters(2), sealed, tmp_path / "export")
     unsealed(tmp_path / sealed_name(["x"]), tmp_path / "opened")
     folders = list((tmp_path / "opened" / "li@example.cn" / "合同").iterdir())
@@ -110,7 +119,9 @@ def test_the_tar_is_the_same_every_time(tmp_path: Path) -> None:
     for name in ("a", "b"):
         work = tmp_path / name
         work.mkdir()
-        sealed = Sealed(LocalShelf.open(work), [KEY.recipient()], ["x"], work, volumes=False)
+        sealed = Sealed(
+            LocalShelf.open(work), [KEY.recipient()], ["x"], work, volumes=False, receipts=tmp_path / "receipts"
+        )
         export(EmlExporter(), letters(5), sealed, work / "export")
         tars.append(age.decrypt((work / sealed_name(["x"])).read_bytes(), [KEY]))
     assert tars[0] == tars[1]
@@ -141,7 +152,9 @@ def test_volumes_are_sealed_each_by_itself_the_first_one_last(tmp_path: Path) ->
             order.append(name)
             return super().put_if_absent(name, file)
 
-    sealed = Sealed(Noted(tmp_path / "out"), [KEY.recipient()], ["x"], tmp_path, volumes=True)
+    sealed = Sealed(
+        Noted(tmp_path / "out"), [KEY.recipient()], ["x"], tmp_path, volumes=True, receipts=tmp_path / "receipts"
+    )
     handover = Handover(tmp_path / "export", sealed, volumes=True)
     handover.prepare()
     for number in (1, 2, 3):
@@ -155,6 +168,42 @@ def test_volumes_are_sealed_each_by_itself_the_first_one_last(tmp_path: Path) ->
     for number in (1, 2, 3):
         found = unsealed(tmp_path / "out" / sealed_name(["x"], (), number), tmp_path / f"opened {number}")
         assert found == {f"CASE_VOL{number:03d}/data/合同.txt": str(number).encode()}
+
+
+def test_sealed_volumes_of_which_one_is_gone_or_cut_are_not_taken_for_all(tmp_path: Path) -> None:
+    """Those of one export belong together: one cannot be made again beside the others."""
+    out = LocalShelf(tmp_path / "out")
+    names = [sealed_name(["x"], (), number) for number in (1, 2, 3)]
+
+    def again(asked: str = "x") -> Sealed:
+        return Sealed(out, [KEY.recipient()], [asked], tmp_path, volumes=True, receipts=tmp_path / "receipts")
+
+    def volumes() -> list[tuple[str, Path]]:
+        (tmp_path / "data").write_text("合同")
+        return [("CASE/data", tmp_path / "data")]
+
+    for number in (3, 2, 1):
+        assert not again().there(), f"{number} is still to come"
+        again().volume(number, volumes(), ())
+    assert again().there()
+    kept = (tmp_path / "out" / names[1]).read_bytes()
+    for damaged in (kept[:-1], None):
+        (tmp_path / "out" / names[1]).unlink()
+        if damaged:
+            (tmp_path / "out" / names[1]).write_bytes(damaged)
+        with pytest.raises(StoreError, match=f"{names[1]} (is gone|was cut or changed) .1 of 3 sealed files") as found:
+            again().there()
+        assert "run the export again" in found.value.hint
+    for name in (names[0], names[2]):
+        (tmp_path / "out" / name).unlink()
+    assert not again().there(), "all of it was taken away: it is made anew"
+    for number in (3, 2, 1):
+        again().volume(number, volumes(), ())
+    assert again().there()
+    again("y").volume(1, volumes(), ("a message failed",))
+    assert len(list((tmp_path / "receipts").iterdir())) == 1, "what is not whole has none"
+    (tmp_path / "receipts").joinpath(next((tmp_path / "receipts").iterdir())).write_bytes(b"rubbish")
+    assert again().there(), "names alone tell then, as on another machine"
 
 
 def signed(folder: Path, order: str, outcome: str, signature: str, shelf: LocalShelf) -> FileByFile:

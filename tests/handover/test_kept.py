@@ -121,7 +121,9 @@ def test_a_sealed_file_that_could_not_be_carried_is_carried_by_the_next_try(tmp_
             raise KeyboardInterrupt
 
     (tmp_path / "mail.eml").write_bytes(b"mail")
-    first = Sealed(Cut(tmp_path / "out"), [KEY.recipient()], ["x"], tmp_path, volumes=False)
+    first = Sealed(
+        Cut(tmp_path / "out"), [KEY.recipient()], ["x"], tmp_path, volumes=False, receipts=tmp_path / "receipts"
+    )
     assert not first.there()
     first.take([("mail.eml", tmp_path / "mail.eml")])
     with pytest.raises(KeyboardInterrupt):
@@ -129,7 +131,9 @@ def test_a_sealed_file_that_could_not_be_carried_is_carried_by_the_next_try(tmp_
     name = sealed_name(["x"])
     waiting = tmp_path / f"{name}.waiting"
     sealed = waiting.read_bytes()
-    again = Sealed(LocalShelf(tmp_path / "out"), [KEY.recipient()], ["x"], tmp_path, volumes=False)
+    again = Sealed(
+        LocalShelf(tmp_path / "out"), [KEY.recipient()], ["x"], tmp_path, volumes=False, receipts=tmp_path / "receipts"
+    )
     assert again.there()
     assert (again.carried.sent, again.carried.names) == (1, [name])
     assert (tmp_path / "out" / name).read_bytes() == sealed and not waiting.exists()
@@ -138,7 +142,14 @@ def test_a_sealed_file_that_could_not_be_carried_is_carried_by_the_next_try(tmp_
 def test_volumes_that_lie_there_are_not_sealed_again(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a")
     for sent, there in ((1, 0), (0, 1)):
-        sealed = Sealed(LocalShelf(tmp_path / "out"), [KEY.recipient()], ["x"], tmp_path, volumes=True)
+        sealed = Sealed(
+            LocalShelf(tmp_path / "out"),
+            [KEY.recipient()],
+            ["x"],
+            tmp_path,
+            volumes=True,
+            receipts=tmp_path / "receipts",
+        )
         sealed.volume(2, [("VOL/a", tmp_path / "a")], ["message 1"])
         assert (sealed.carried.sent, sealed.carried.there) == (sent, there)
         assert sealed.carried.names == [sealed_name(["x"], ["message 1"], 2)]
