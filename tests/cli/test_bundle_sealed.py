@@ -92,7 +92,7 @@ def test_every_command_of_verify_txt_as_it_stands(world: World, made: Done, volu
     said = {run.args[-1].split(" -")[0]: run.stdout + run.stderr for run in done}
     assert "Verification: OK" in said["openssl ts"]
     assert "is valid" in said["python"]
-    fingerprint = said["openssl x509"].rpartition("=")[2].strip().replace(":", "").lower()
+    fingerprint = said["openssl x509"].rpartition("=")[2].strip()
     assert fingerprint in made.last, "the export tells whose signature it is"
     assert made.last.endswith(f"RFC 3161 time-stamp by {world.tsa.url}"), made.last
     assert "Signature is Valid" in said["pdfsig data/REPORT/export-report.pdf"]
@@ -185,4 +185,4 @@ def test_a_signer_of_ones_own(world: World, tmp_path: Path) -> None:
     done = world.sandbox.run(*words, "--signer-password-file", str(tmp_path / "password"))
     assert done.code == 0, done
     subject = typed("openssl x509 -in signer.pem -noout -fingerprint -sha256", tmp_path).stdout
-    assert subject.rpartition("=")[2].strip().replace(":", "").lower() in done.last
+    assert subject.rpartition("=")[2].strip() in done.last
