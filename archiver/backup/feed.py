@@ -39,20 +39,21 @@ class Indexer(Protocol):
         """This pack is durable: all that came ahead lies in it, and these are the verdicts on some of its messages."""
 
     def seal(self, writer: str, seq: int) -> None:
-        """Make everything added durable as the lines of this writer's commits up to `seq`; no later than `name`, if
+        """Make everything added durable as the lines of this writer's commits up to `seq`.
 
-        messages came ahead: nothing may be durable in the catalog that is not durable in the state."""
+        While messages that came ahead have no pack it waits for `name`: nothing may be durable in the catalog that is
+        not durable in the state.
+        """
 
     def rollback(self) -> None:
         """Drop what is not sealed."""
 
 
 class CatalogFeed:
-    """Lines go in in the order of batches, but those of messages while their pack is still being filled, so that the
+    """Lines go in in the order of batches, but those of messages while their pack is still being filled.
 
-    catalog is ready soon after the last batch. It is disposable, so its failure never stops the archiving:
-
-    the feed then swallows what follows, `problem` says why, and the next run reads the missing lines from a store.
+    So the catalog is ready soon after the last batch. It is disposable, so its failure never stops the archiving: the
+    feed then swallows what follows, `problem` says why, and the next run reads the missing lines from a store.
     """
 
     def __init__(self, indexer: Indexer, writer: str) -> None:

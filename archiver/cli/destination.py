@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -148,10 +147,10 @@ def _refuse_work(shelf: LocalShelf, work: Path) -> None:
 @contextmanager
 def _kept(root: Path, names: Sequence[str], *, plain: bool) -> Iterator[Kept]:
     """The work folder of this very export. plain: its mail lies there unencrypted; when it stays, the user is told."""
+    from archiver.handover.digest import digest
     from archiver.handover.staging import KEPT, kept
 
-    digest = hashlib.sha256(json.dumps(names).encode(errors="surrogatepass")).hexdigest()[:32]
-    with kept(root, digest) as work:
+    with kept(root, digest(list(names))) as work:
         if work.found:
             click.echo(f"going on with what an earlier try left in {work.folder}", err=True)
         try:

@@ -6,13 +6,13 @@ replaced beside the others.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from archiver.errors import StoreError
+from archiver.handover.digest import digest
 from archiver.stores.shelf import Shelf
 from archiver.vault.files import usable, write_private
 
@@ -21,8 +21,7 @@ class Receipt:
     """Of the export that `asked` orders, at one shelf; kept in the folder `receipts`, a few hundred bytes for each."""
 
     def __init__(self, receipts: Path, shelf: Shelf, asked: Sequence[str]) -> None:
-        text = json.dumps([shelf.url, *asked], ensure_ascii=False)
-        self._path = receipts / f"{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:32]}.json"
+        self._path = receipts / f"{digest([shelf.url, *asked])}.json"
         self._shelf = shelf
 
     def add(self, name: str, size: int) -> None:
@@ -49,7 +48,7 @@ class Receipt:
             self._path.unlink(missing_ok=True)
 
     def _sizes(self) -> dict[str, int]:
-        """None where the record is damaged: then names alone tell, as on another machine."""
+        """Nothing where the record is damaged: then names alone tell, as on another machine."""
         with suppress(OSError, ValueError, AttributeError):
             return {str(name): int(size) for name, size in json.loads(self._path.read_bytes()).items()}
         return {}

@@ -6,8 +6,6 @@ times of messages as the exporter gave them, all others 1970. `age -d -i KEY FIL
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import tarfile
 import time
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from archiver.handover.carriers import Carried, File
+from archiver.handover.digest import digest
 from archiver.handover.receipt import Receipt
 from archiver.stores.shelf import Put, Shelf
 from archiver.vault import age
@@ -30,9 +29,7 @@ def sealed_name(asked: Sequence[str], failures: Sequence[str] = (), volume: int 
     asked: everything that decides what is in it, in order · failures: what is missing in it, so that an export that
     was not complete never passes for one that is.
     """
-    text = json.dumps([list(asked), sorted(failures)], ensure_ascii=False)
-    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
-    return f"mailark-{digest}{f'-{volume:03d}' if volume else ''}{_SUFFIX}"
+    return f"mailark-{digest([list(asked), sorted(failures)])}{f'-{volume:03d}' if volume else ''}{_SUFFIX}"
 
 
 class Sealed:
